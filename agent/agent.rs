@@ -1,9 +1,13 @@
 //! An agent: a model, the tools it may call, and the rules it works under.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use glm_agent_model::{Engine, Sampling, ToolChoice, Usage};
-use glm_agent_tools::{Registry, Tool};
+use glm_agent_tools::{PastCall, Registry, Tool};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -94,6 +98,12 @@ impl Agent {
         })
     }
 
+    /// Tells the tools of the calls that a session made in another process, so that
+    /// those with state bring it back. [`Agent::say`] does so itself.
+    pub async fn resume_tools(&self, session: &Session) {
+        resume_tools(&self.registry, session).await;
+    }
+
     /// Lets the tools drop what they keep for a session that is over.
     pub async fn close(&self, session: &Session) {
         self.registry.close(session.id()).await;
@@ -107,6 +117,33 @@ impl Agent {
     /// Name of the model.
     pub fn model(&self) -> &str {
         self.engine.model()
+    }
+}
+
+/// Tells tools of the calls that a session made in another process.
+pub async fn resume_tools(registry: &Registry, session: &Session) {
+    let mut requested = HashMap::new();
+    let mut past: BTreeMap<&str, Vec<PastCall>> = BTreeMap::new();
+    for event in session.events() {
+        match &event.kind {
+            EventKind::ToolCallRequested { id, arguments, .. } => {
+                requested.insert(id, arguments);
+            }
+            EventKind::ToolResult {
+                id, name, output, ..
+            } => {
+                if let (Some(replay), Some(arguments)) = (&output.replay, requested.get(id)) {
+                    past.entry(name).or_default().push(PastCall {
+                        arguments: (*arguments).clone(),
+                        replay: replay.clone(),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    for (name, calls) in past {
+        registry.resume(session.id(), name, calls).await;
     }
 }
 

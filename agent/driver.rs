@@ -6,17 +6,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use glm_agent_model::{Delta, Finish, Reply, Request, ToolCall, ToolChoice};
-use glm_agent_tools::{Effects, ToolContext, ToolError, ToolOutput};
+use glm_agent_tools::{Effects, Progress, ToolContext, ToolError, ToolOutput};
 use jiff::{Timestamp, ZonedDateTime};
+use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     Agent, Error,
-    event::{Event, EventKind, Status, StopReason},
+    event::{CallId, Event, EventKind, Status, StopReason},
     session::Session,
     state::{Outcome, PlannedCall, Rules, State, Step},
     view::view,
 };
+
+/// A call that is over sooner shows its result only.
+const QUICK: Duration = Duration::from_millis(500);
 
 /// How long the last reply of a run that ran out of time may take.
 const LAST_WORD: Duration = Duration::from_secs(60);
@@ -31,6 +35,10 @@ pub trait Observer: Send {
     /// The model wrote something. What was written comes whole in the event
     /// that follows.
     fn delta(&mut self, _delta: &Delta) {}
+
+    /// A call that takes longer printed something. Its result follows as an
+    /// event.
+    fn progress(&mut self, _call: &CallId, _text: &str) {}
 }
 
 /// Watches nothing.
@@ -105,7 +113,15 @@ impl<'a> Driver<'a> {
     /// Takes up the session: a new one gets its first event, and a run that a
     /// crash cut off is closed.
     pub(crate) fn take_up(&mut self) -> Result<(), Error> {
-        if self.session.events().is_empty() {
+        let begun = self
+            .session
+            .events()
+            .iter()
+            .find_map(|event| match &event.kind {
+                EventKind::SessionStarted { model, .. } => Some(model.clone()),
+                _ => None,
+            });
+        let Some(model) = begun else {
             let profile = self.agent.engine.profile();
             let today = || ZonedDateTime::now().date().to_string();
             let kind = EventKind::SessionStarted {
@@ -119,16 +135,11 @@ impl<'a> Driver<'a> {
                 skip_thoughts: self.agent.skip_thoughts,
             };
             return self.append(kind);
-        }
-        if let Some(Event {
-            kind: EventKind::SessionStarted { model, .. },
-            ..
-        }) = self.session.events().first()
-            && model != self.agent.engine.model()
-        {
+        };
+        if model != self.agent.engine.model() {
             return Err(Error::OtherModel {
                 id: self.session.id().to_owned(),
-                then: model.clone(),
+                then: model,
                 now: self.agent.engine.model().to_owned(),
             });
         }
@@ -139,6 +150,7 @@ impl<'a> Driver<'a> {
     /// Runs until the model has answered, or something else ends the run.
     pub(crate) async fn run(mut self, message: String) -> Result<(), Error> {
         self.take_up()?;
+        self.agent.resume_tools(self.session).await;
         self.append(EventKind::UserMessage { content: message })?;
         match self.steps().await {
             Err(error) => {
@@ -275,14 +287,24 @@ impl<'a> Driver<'a> {
             })?;
         }
         let agent = self.agent;
+        let (say, mut said) = mpsc::unbounded_channel::<(CallId, String)>();
         let cx = ToolContext {
             cancel: self.work.clone(),
             session: self.session.id().to_owned(),
             directory: self.session.files(),
+            progress: Progress::default(),
         };
         let mut results = stream::iter(calls)
             .map(|PlannedCall { id, call }| {
-                let cx = cx.clone();
+                let (say, of) = (say.clone(), id.clone());
+                let progress = Progress::new(move |text| {
+                    // Nobody listens once the calls are over.
+                    let _ = say.send((of.clone(), text.to_owned()));
+                });
+                let cx = ToolContext {
+                    progress,
+                    ..cx.clone()
+                };
                 async move {
                     let result = agent.registry.call(&call.name, call.arguments, cx).await;
                     (id, call.name, result)
@@ -290,7 +312,22 @@ impl<'a> Driver<'a> {
             })
             .buffer_unordered(CALLS_AT_ONCE);
         let mut fatal = None;
-        while let Some((id, name, result)) = results.next().await {
+        let begun = tokio::time::Instant::now();
+        loop {
+            let (id, name, result) = tokio::select! {
+                biased;
+                result = results.next() => match result {
+                    Some(result) => result,
+                    None => break,
+                },
+                Some((call, text)) = async {
+                    tokio::time::sleep_until(begun + QUICK).await;
+                    said.recv().await
+                } => {
+                    self.observer.progress(&call, &text);
+                    continue;
+                }
+            };
             let (status, output) = match result {
                 Ok(output) if output.failed => (Status::Failed, output),
                 Ok(output) => (Status::Ok, output),

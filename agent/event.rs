@@ -137,8 +137,24 @@ pub enum EventKind {
 }
 
 /// Names one call within its session: `call_1`, `call_2`, … in the order in
-/// which the model wrote them.
+/// which the model wrote them; `user_1`, `user_2`, … those that the user made
+/// beside the conversation, which the model is not shown.
 pub type CallId = String;
+
+const USER_CALL: &str = "user_";
+
+/// The id of the next call that the user makes.
+pub fn next_user_call(events: &[Event]) -> CallId {
+    let made = events.iter().filter(
+        |event| matches!(&event.kind, EventKind::ToolCallRequested { id, .. } if is_by_user(id)),
+    );
+    format!("{USER_CALL}{}", made.count() + 1)
+}
+
+/// Whether the user made the call, beside the conversation.
+pub fn is_by_user(call: &str) -> bool {
+    call.starts_with(USER_CALL)
+}
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

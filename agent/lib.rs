@@ -39,14 +39,18 @@ pub mod session;
 pub mod state;
 pub mod view;
 
-pub use agent::{Agent, AgentBuilder, Run};
+pub use agent::{Agent, AgentBuilder, Run, resume_tools};
 pub use budget::Budget;
 pub use driver::{Approver, Decision, Observer};
 pub use error::Error;
 pub use event::{Event, EventKind, Status, StopReason};
 pub use glm_agent_model as model;
+pub use glm_agent_sandbox as sandbox;
+pub use glm_agent_sandbox::run_if_worker;
 pub use glm_agent_tools as tools;
-pub use glm_agent_tools::{Effects, Invoke, Tool, ToolContext, ToolError, ToolOutput};
+pub use glm_agent_tools::{
+    Artifact, Effects, Invoke, PastCall, Progress, Tool, ToolContext, ToolError, ToolOutput,
+};
 pub use policy::Policy;
 pub use session::Session;
 pub use view::view;

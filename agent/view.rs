@@ -2,7 +2,7 @@
 
 use glm_agent_model::{Conversation, Message, Segment};
 
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, is_by_user};
 
 /// Computes the conversation. Observations longer than `observation_chars`
 /// characters are shown with their middle left out, so that one page cannot
@@ -57,6 +57,7 @@ pub fn view<'a>(
                 }
                 results.unread.clone_from(errors);
             }
+            EventKind::ToolResult { id, .. } if is_by_user(id) => {}
             EventKind::ToolResult { id, output, .. } => {
                 let text = shorten(&output.text, observation_chars);
                 results.add(id, observation(&output.metadata, text));

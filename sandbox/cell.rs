@@ -1,33 +1,62 @@
 //! What came of one cell.
 
+use crate::{Artifact, Tape};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+/// Files that an observation names.
+const FILES_NAMED: usize = 20;
 
 /// The result of running one cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
-    /// What it wrote to the standard output, up to the limit.
-    pub stdout: String,
-    /// What it wrote to the standard error, up to the same limit.
-    pub stderr: String,
+    /// What it printed, in order, up to [`Limits::output_bytes`](crate::Limits::output_bytes).
+    /// No two neighbours are of the same stream.
+    pub output: Vec<Output>,
     /// `repr` of its last expression, unless that is `None`.
     pub value: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
+    /// The files it made or changed in `/mnt/data`, by name.
+    pub artifacts: Vec<Artifact>,
     /// Whether output or value were cut at [`Limits::output_bytes`](crate::Limits::output_bytes).
     pub truncated: bool,
     /// What else the model should know, a sentence each: which limits were
-    /// reached, and that variables were lost.
+    /// reached, and whether variables were lost.
     pub notes: Vec<String>,
     /// How long it ran.
     pub wall: Duration,
+    /// With its code, what it takes to run it again and come out the same.
+    pub tape: Tape,
 }
 
-/// How a cell ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A piece of what a cell printed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Where to.
+    pub stream: Stream,
+    /// The text. Bytes that are not UTF-8 are replaced.
+    pub text: String,
+}
+
+/// A standard stream of the interpreter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// The standard output.
+    Stdout,
+    /// The standard error.
+    Stderr,
+}
+
+/// How a cell ended. Unless it finished or raised, it was undone: variables are
+/// what they were before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
 pub enum Outcome {
     /// To its end.
     Finished,
-    /// With an exception. Variables are kept.
+    /// With an exception. What it did before that holds.
     Raised {
         /// Class of the exception.
         kind: String,
@@ -36,18 +65,23 @@ pub enum Outcome {
         /// As Python prints it, from the cell's own frame on.
         traceback: String,
     },
-    /// Stopped at the time limit. Variables are lost.
+    /// Stopped at the limit of time.
     TimedOut {
         /// The limit.
         limit: Duration,
     },
-    /// The interpreter itself ran out of memory. Variables are lost; a mere
-    /// `MemoryError` is [`Raised`](Self::Raised).
+    /// Stopped at the limit of processor time.
+    OutOfCpu {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The interpreter itself ran out of memory; a mere `MemoryError` is
+    /// [`Raised`](Self::Raised).
     OutOfMemory {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The interpreter ended or crashed. Variables are lost.
+    /// The interpreter ended or crashed.
     Stopped {
         /// What happened.
         reason: String,
@@ -55,17 +89,33 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the interpreter is gone, and the variables of the session with it.
-    pub fn lost_variables(&self) -> bool {
+    /// Whether the cell was stopped, and undone.
+    pub fn is_undone(&self) -> bool {
         !matches!(self, Self::Finished | Self::Raised { .. })
     }
 }
 
 impl Cell {
+    /// What it wrote to the standard output.
+    pub fn stdout(&self) -> String {
+        self.printed(Stream::Stdout)
+    }
+
+    /// What it wrote to the standard error.
+    pub fn stderr(&self) -> String {
+        self.printed(Stream::Stderr)
+    }
+
+    fn printed(&self, stream: Stream) -> String {
+        let pieces = self.output.iter().filter(|piece| piece.stream == stream);
+        pieces.map(|piece| piece.text.as_str()).collect()
+    }
+
     /// The text the model sees: output, then the value, then the traceback or a
-    /// message of what stopped the cell, then the notes.
+    /// message of what stopped the cell, then the files, then the notes.
     pub fn observation(&self) -> String {
-        let mut parts = vec![self.stdout.clone(), self.stderr.clone()];
+        let printed = self.output.iter().map(|piece| piece.text.as_str());
+        let mut parts: Vec<String> = vec![printed.collect()];
         parts.extend(self.value.clone());
         parts.push(match &self.outcome {
             Outcome::Finished => String::new(),
@@ -76,6 +126,12 @@ impl Cell {
                     limit.as_secs_f64()
                 )
             }
+            Outcome::OutOfCpu { limit } => {
+                format!(
+                    "stopped: the cell used more processor time than its limit of {} s",
+                    limit.as_secs()
+                )
+            }
             Outcome::OutOfMemory { limit } => {
                 format!(
                     "stopped: the cell needed more memory than its limit of {}",
@@ -84,6 +140,7 @@ impl Cell {
             }
             Outcome::Stopped { reason } => format!("stopped: {reason}"),
         });
+        parts.extend(files(&self.artifacts));
         parts.extend(self.notes.iter().map(|note| format!("note: {note}")));
 
         let mut text = String::new();
@@ -101,6 +158,39 @@ impl Cell {
     }
 }
 
+/// The line that names the files a cell wrote.
+fn files(artifacts: &[Artifact]) -> Option<String> {
+    let (named, more) = artifacts.split_at(artifacts.len().min(FILES_NAMED));
+    let names: Vec<String> = named.iter().map(ToString::to_string).collect();
+    let more = match more.len() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    (!names.is_empty()).then(|| format!("files: {}{more}", names.join(", ")))
+}
+
+/// Appends a piece of output, joined to the last if that is of the same stream.
+pub(crate) fn push(output: &mut Vec<Output>, piece: Output) {
+    match output.last_mut() {
+        Some(last) if last.stream == piece.stream => last.text.push_str(&piece.text),
+        _ => output.push(piece),
+    }
+}
+
+/// A size for people: three digits at most, in units of 1000.
+pub(crate) fn rounded(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    let mut units = ["bytes", "kB", "MB", "GB"].into_iter().peekable();
+    while let Some(unit) = units.next() {
+        let digits = usize::from(unit != "bytes" && size < 9.95);
+        if size < 999.5 || units.peek().is_none() {
+            return format!("{size:.digits$} {unit}");
+        }
+        size /= 1000.0;
+    }
+    format!("{bytes} bytes")
+}
+
 /// A limit in bytes, in the unit it was probably given in.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
@@ -116,33 +206,64 @@ mod tests {
 
     fn cell(outcome: Outcome) -> Cell {
         Cell {
-            stdout: String::new(),
-            stderr: String::new(),
+            output: Vec::new(),
             value: None,
             outcome,
+            artifacts: Vec::new(),
             truncated: false,
             notes: Vec::new(),
             wall: Duration::ZERO,
+            tape: Tape::default(),
         }
+    }
+
+    fn pieces<const N: usize>(pieces: [(Stream, &str); N]) -> Vec<Output> {
+        let mut output = Vec::new();
+        for (stream, text) in pieces {
+            push(
+                &mut output,
+                Output {
+                    stream,
+                    text: text.into(),
+                },
+            );
+        }
+        output
     }
 
     #[test]
     fn observation_joins_what_there_is() {
+        let artifact = |name: &str, size| Artifact {
+            name: name.into(),
+            media_type: "image/png".into(),
+            size,
+        };
         let full = Cell {
-            stdout: "out".into(),
-            stderr: "err\n".into(),
+            output: pieces([
+                (Stream::Stdout, "o"),
+                (Stream::Stdout, "ut\n"),
+                (Stream::Stderr, "err\n"),
+                (Stream::Stdout, "end"),
+            ]),
             value: Some("[1]".into()),
+            artifacts: vec![artifact("a.png", 1_000), artifact("b/c.png", 2 << 20)],
             notes: vec!["one".into(), "two".into()],
             ..cell(Outcome::Finished)
         };
-        assert_eq!(full.observation(), "out\nerr\n[1]\nnote: one\nnote: two");
+        assert_eq!(
+            full.observation(),
+            "out\nerr\nend\n[1]\nfiles: a.png (1.0 kB), b/c.png (2.1 MB)\nnote: one\nnote: two"
+        );
+        assert_eq!(full.stdout(), "out\nend");
+        assert_eq!(full.stderr(), "err\n");
+        assert_eq!(full.output.len(), 3);
         assert_eq!(cell(Outcome::Finished).observation(), "(no output)");
     }
 
     #[test]
     fn observation_says_what_stopped_the_cell() {
         let timed_out = Cell {
-            stdout: "so far\n".into(),
+            output: pieces([(Stream::Stdout, "so far\n")]),
             ..cell(Outcome::TimedOut {
                 limit: Duration::from_millis(1_500),
             })
@@ -154,6 +275,44 @@ mod tests {
         assert_eq!(
             cell(Outcome::OutOfMemory { limit: 256 << 20 }).observation(),
             "stopped: the cell needed more memory than its limit of 256 MiB"
+        );
+        let limit = Duration::from_secs(2);
+        assert_eq!(
+            cell(Outcome::OutOfCpu { limit }).observation(),
+            "stopped: the cell used more processor time than its limit of 2 s"
+        );
+    }
+
+    #[test]
+    fn many_files_are_counted() {
+        let files: Vec<Artifact> = (0..22)
+            .map(|number| Artifact {
+                name: number.to_string(),
+                media_type: "text/plain".into(),
+                size: 0,
+            })
+            .collect();
+        let written = Cell {
+            artifacts: files,
+            ..cell(Outcome::Finished)
+        };
+        assert!(written.observation().ends_with("19 (0 bytes) and 2 more"));
+    }
+
+    #[test]
+    fn sizes_for_people() {
+        assert_eq!(
+            [0, 999, 1_000, 9_949, 9_950, 999_499, 999_500, 5_000_000_000].map(rounded),
+            [
+                "0 bytes",
+                "999 bytes",
+                "1.0 kB",
+                "9.9 kB",
+                "10 kB",
+                "999 kB",
+                "1.0 MB",
+                "5.0 GB"
+            ]
         );
     }
 

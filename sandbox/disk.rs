@@ -7,9 +7,8 @@
 //! the host that later opens it.
 
 use crate::{Limits, cell, host::Host};
-use bytes::Bytes;
 use std::{
-    fs, io,
+    fs,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -18,22 +17,21 @@ use wasmtime::{
     component::{Linker, Resource, ResourceType},
 };
 use wasmtime_wasi::{
-    async_trait,
     filesystem::{Descriptor, WasiFilesystemView},
     p2::{
-        DynOutputStream, FsResult, OutputStream, Pollable, StreamError, StreamResult,
+        DynInputStream, DynOutputStream, FsResult,
         bindings::filesystem::types::{
             DescriptorFlags, ErrorCode, HostDescriptor, OpenFlags, PathFlags,
         },
     },
 };
 
+mod streams;
+
+use streams::{Reader, Writer};
+
 /// The interface as `wasmtime-wasi` names it; the calls below replace its own.
 const INTERFACE: &str = "wasi:filesystem/types@0.2.12";
-
-/// `ENOSPC`, the same on Linux and macOS: streams report the system's errors. (The
-/// guest's C library makes `EIO` of any; other calls give it the code itself.)
-const NO_SPACE: i32 = 28;
 
 /// What a session may still write.
 #[derive(Clone)]
@@ -80,6 +78,11 @@ impl Disk {
         quota.max_open = limits.open_files;
         quota.room = Room::default();
         quota.refused = None;
+    }
+
+    /// Counts another folder from now on.
+    pub(crate) fn move_to(&self, folder: PathBuf) {
+        self.lock().folder = folder;
     }
 
     /// Which limit a call was last refused for, in words.
@@ -172,52 +175,6 @@ impl Room {
     }
 }
 
-/// A file's stream, which pays for what it writes.
-struct Metered {
-    stream: DynOutputStream,
-    disk: Disk,
-}
-
-impl Metered {
-    fn pay(&self, bytes: usize) -> StreamResult<()> {
-        self.disk.lock().take(bytes as u64, 0).map_err(|_| {
-            StreamError::LastOperationFailed(io::Error::from_raw_os_error(NO_SPACE).into())
-        })
-    }
-}
-
-#[async_trait]
-impl OutputStream for Metered {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.pay(bytes.len())?;
-        self.stream.write(bytes)
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        self.stream.flush()
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        self.stream.check_write()
-    }
-
-    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.pay(bytes.len())?;
-        self.stream.blocking_write_and_flush(bytes).await
-    }
-
-    async fn cancel(&mut self) {
-        self.stream.cancel().await;
-    }
-}
-
-#[async_trait]
-impl Pollable for Metered {
-    async fn ready(&mut self) {
-        self.stream.ready().await;
-    }
-}
-
 impl Host {
     /// Wraps a stream that WASI has just made.
     fn meter(
@@ -228,7 +185,7 @@ impl Host {
         let disk = self.disk.clone();
         Ok(self
             .table
-            .push(Box::new(Metered { stream, disk }) as DynOutputStream)?)
+            .push(Box::new(Writer::new(stream, disk)) as DynOutputStream)?)
     }
 
     /// Pays for the gap that writing at `end` leaves behind a file's end: a file
@@ -309,6 +266,20 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         },
     )?;
 
+    types.func_wrap(
+        "[method]descriptor.read-via-stream",
+        |mut cx: StoreContextMut<'_, Host>, (file, offset): (Resource<Descriptor>, u64)| {
+            let host = cx.data_mut();
+            let read = || {
+                let stream = host.filesystem().read_via_stream(file, offset)?;
+                let stream = host.table.delete(stream)?;
+                Ok(host
+                    .table
+                    .push(Box::new(Reader(stream)) as DynInputStream)?)
+            };
+            reply(read())
+        },
+    )?;
     types.func_wrap_async(
         "[method]descriptor.write-via-stream",
         |mut cx: StoreContextMut<'_, Host>, (file, offset): (Resource<Descriptor>, u64)| {

@@ -70,6 +70,27 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// The limit is lower than what the interpreter itself takes up.
+    #[error(
+        "the Python interpreter needs more memory than the limit of {}",
+        crate::cell::size(*limit as u64)
+    )]
+    Memory {
+        /// The limit in bytes.
+        limit: usize,
+    },
+
+    /// The system gave no random numbers.
+    #[error("cannot get random numbers from the system")]
+    Random(#[source] io::Error),
+
+    /// A worker process could not be started, or does not do its part.
+    #[error("the sandbox's worker process failed: {detail}")]
+    Worker {
+        /// What happened.
+        detail: String,
+    },
+
     /// The thread that preempts running cells could not be started.
     #[error("cannot start the thread that ends cells at their limit")]
     Thread(#[source] io::Error),

@@ -6,11 +6,13 @@ mod build;
 use crate::{
     Error,
     cache::{self, Cache},
+    host::{self, Host},
+    interpreter::bindings::SandboxPre,
 };
 use sha2::{Digest, Sha256};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    path::Path,
+    path::{Path, PathBuf},
 };
 use wasmtime::{Engine, component::Component};
 
@@ -24,26 +26,52 @@ const SOURCES: [(&str, &str); 5] = [
 ];
 const REQUIREMENTS: &str = "requirements.lock";
 
-/// Loads the guest from the cache, building it there first if need be.
-pub(crate) async fn load(
-    engine: &Engine,
+/// The guest, loaded and linked: interpreters start from it in a millisecond.
+pub(crate) struct Guest {
+    engine: Engine,
+    component: SandboxPre<Host>,
+}
+
+impl Guest {
+    /// Loads compiled code that [`compiled`] returned.
+    pub(crate) fn load(path: &Path) -> Result<Self, Error> {
+        let engine = host::engine()?;
+        let component = deserialize(&engine, path)?;
+        let component = host::linker(&engine)
+            .and_then(|linker| linker.instantiate_pre(&component))
+            .and_then(SandboxPre::new)
+            .map_err(Error::wasm("link"))?;
+        Ok(Self { engine, component })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn component(&self) -> &SandboxPre<Host> {
+        &self.component
+    }
+}
+
+/// The compiled guest's file in the cache, where it is built first if need be.
+pub(crate) async fn compiled(
     cache_dir: &Path,
     progress: &(dyn Fn(&str) + Send + Sync),
-) -> Result<Component, Error> {
+) -> Result<PathBuf, Error> {
+    let engine = host::engine()?;
     let cache = Cache::open(cache_dir.join("sandbox"))?;
-    let key = key(engine);
-    if let Some(component) = from_cache(engine, &cache, &key)? {
-        return Ok(component);
+    let key = key(&engine);
+    if let Some(path) = from_cache(&engine, &cache, &key)? {
+        return Ok(path);
     }
     let _lock = cache
         .lock(|| progress("waiting for another process that builds the Python sandbox"))
         .await?;
-    if let Some(component) = from_cache(engine, &cache, &key)? {
-        return Ok(component);
+    if let Some(path) = from_cache(&engine, &cache, &key)? {
+        return Ok(path);
     }
-    let compiled = build::build(engine, cache.folder(), progress).await?;
-    let path = cache.store(&key, &compiled)?;
-    deserialize(engine, &path)
+    let compiled = build::build(&engine, cache.folder(), progress).await?;
+    cache.store(&key, &compiled)
 }
 
 /// Names a compiled guest: by what it is built from, and by everything of the
@@ -65,13 +93,13 @@ fn key(engine: &Engine) -> String {
     key
 }
 
-/// The component of `key`, unless it is missing, damaged or refused by wasmtime.
-fn from_cache(engine: &Engine, cache: &Cache, key: &str) -> Result<Option<Component>, Error> {
+/// The file of `key`, unless it is missing, damaged or refused by wasmtime.
+fn from_cache(engine: &Engine, cache: &Cache, key: &str) -> Result<Option<PathBuf>, Error> {
     let Some(path) = cache.find(key)? else {
         return Ok(None);
     };
     match deserialize(engine, &path) {
-        Ok(component) => Ok(Some(component)),
+        Ok(_) => Ok(Some(path)),
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "unusable cache entry");
             Ok(None)

@@ -2,9 +2,10 @@
 //! randomness, under limits.
 
 use crate::{
-    Error, Limits,
+    Error, Limits, Stream, Tape,
     disk::{self, Disk},
-    output::Output,
+    output::{Printer, Sink},
+    tape::Recorder,
 };
 use std::path::Path;
 use wasmtime::{
@@ -49,6 +50,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     disk::add_to_linker(&mut linker)?;
+    sleep::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -56,22 +58,32 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
 pub(crate) struct Host {
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
-    pub(crate) output: Output,
+    pub(crate) printer: Printer,
     pub(crate) disk: Disk,
     pub(crate) memory: Memory,
+    pub(crate) recorder: Recorder,
 }
 
 impl Host {
-    pub(crate) fn new(data_folder: &Path, limits: &Limits) -> Result<Self, Error> {
-        let output = Output::default();
+    pub(crate) fn new(data_folder: &Path, limits: &Limits, sink: Sink) -> Result<Self, Error> {
+        let printer = Printer::new(sink);
+        let recorder = Recorder::new();
         // No environment, arguments or standard input, and no address is allowed.
         let mut wasi = WasiCtx::builder();
-        wasi.stdout(output.stdout())
-            .stderr(output.stderr())
+        wasi.stdout(printer.descriptor(Stream::Stdout))
+            .stderr(printer.descriptor(Stream::Stderr))
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
+            // A worker must have no second thread, and in process a cell has one
+            // of its own while it runs.
+            .allow_blocking_current_thread(true)
             .max_random_size(RANDOM_BYTES)
+            .secure_random(recorder.clone())
+            .insecure_random(recorder.clone())
+            .insecure_random_seed(0)
+            .monotonic_clock(recorder.clone())
+            .wall_clock(recorder.clone())
             .preopened_dir(data_folder, DATA_FOLDER, FsPerms::ReadWrite)
             .map_err(Error::wasm("open the data folder of"))?;
         let mut table = ResourceTable::new();
@@ -80,22 +92,66 @@ impl Host {
         Ok(Self {
             wasi: wasi.build(),
             table,
-            output,
+            printer,
             disk: Disk::new(data_folder.into(), limits),
             memory: Memory {
                 limit: limits.memory_bytes,
                 used: 0,
                 refused: false,
             },
+            recorder,
         })
     }
 
     /// Begins a cell.
-    pub(crate) fn start(&mut self, limits: &Limits) {
-        self.output.start(limits.output_bytes);
+    pub(crate) fn start(&mut self, limits: &Limits, tape: Tape, replay: bool) {
+        self.printer.start(limits.output_bytes);
         self.disk.start(limits);
         self.memory.limit = limits.memory_bytes;
         self.memory.refused = false;
+        self.recorder.start(tape, replay);
+    }
+}
+
+/// Sleep, which a cell that is run again need not do again.
+mod sleep {
+    use super::Host;
+    use wasmtime::{StoreContextMut, component::Linker};
+    use wasmtime_wasi::{clocks::WasiClocksView, p2::bindings::clocks::monotonic_clock};
+
+    /// The interface as `wasmtime-wasi` names it; the calls below replace its own.
+    const INTERFACE: &str = "wasi:clocks/monotonic-clock@0.2.12";
+
+    pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+        linker.allow_shadowing(true);
+        let mut clock = linker.instance(INTERFACE)?;
+        clock.func_wrap(
+            "subscribe-duration",
+            |mut cx: StoreContextMut<'_, Host>, (duration,): (u64,)| {
+                let host = cx.data_mut();
+                let duration = if host.recorder.replays() { 0 } else { duration };
+                Ok((monotonic_clock::Host::subscribe_duration(
+                    &mut host.clocks(),
+                    duration,
+                )?,))
+            },
+        )?;
+        clock.func_wrap(
+            "subscribe-instant",
+            |mut cx: StoreContextMut<'_, Host>, (when,): (u64,)| {
+                let host = cx.data_mut();
+                let pollable = if host.recorder.replays() {
+                    // The other way reads the clock as well.
+                    wasmtime_wasi::HostMonotonicClock::now(&host.recorder);
+                    monotonic_clock::Host::subscribe_duration(&mut host.clocks(), 0)?
+                } else {
+                    monotonic_clock::Host::subscribe_instant(&mut host.clocks(), when)?
+                };
+                Ok((pollable,))
+            },
+        )?;
+        linker.allow_shadowing(false);
+        Ok(())
     }
 }
 
@@ -111,7 +167,7 @@ impl WasiView for Host {
 /// The limit on all memories of a guest together.
 pub(crate) struct Memory {
     limit: usize,
-    used: usize,
+    pub(crate) used: usize,
     /// Whether growth was refused in the current cell.
     pub(crate) refused: bool,
 }

@@ -52,16 +52,27 @@
 
 mod cache;
 mod cell;
+mod data_folder;
 mod disk;
 mod error;
+pub mod files;
 mod guest;
 mod host;
+mod in_process;
+mod interpreter;
 mod limits;
 mod output;
 mod python;
+mod runner;
+mod tape;
 mod ticker;
+mod worker;
 
-pub use cell::{Cell, Outcome};
+pub use cell::{Cell, Outcome, Output, Stream};
 pub use error::Error;
+pub use files::Artifact;
 pub use limits::Limits;
-pub use python::{Sandbox, Session};
+pub use python::{Recorded, Sandbox, Session};
+pub use runner::Workers;
+pub use tape::Tape;
+pub use worker::{Wall, Walls, run_if_worker};

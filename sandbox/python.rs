@@ -1,46 +1,39 @@
 //! The notebook: [`Sandbox`] is loaded once, a [`Session`] is one interpreter.
 
 use crate::{
-    Cell, Error, Limits, Outcome, cell, guest,
-    host::{self, CALL_BYTES, Host},
-    ticker::Ticker,
+    Cell, Error, Limits, Outcome, Output, Tape, cell,
+    files::{self, Snapshot},
+    guest,
+    interpreter::Report,
+    runner::{Runner, Runners, Workers},
+    worker::Walls,
 };
-use bindings::SandboxPre;
+use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
-use tokio::time;
-use wasmtime::{Engine, Store, Trap};
-use wasmtime_wasi::I32Exit;
+use tempfile::TempDir;
 
-mod bindings {
-    wasmtime::component::bindgen!({
-        path: "guest/sandbox.wit",
-        world: "sandbox",
-        exports: { default: async },
-    });
-}
-
-const LOST: &str = "variables of earlier cells are lost, files in /mnt/data are kept";
+const UNDONE: &str = "variables are as they were before this cell, files in /mnt/data are kept";
+const CANCELLED: &str = "the previous cell was cancelled, and variables are as they were before it";
 
 /// The guest, compiled and loaded. Cheap to clone; once per process is enough.
 #[derive(Clone)]
 pub struct Sandbox {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    engine: Engine,
-    guest: SandboxPre<Host>,
-    ticker: Ticker,
+    runners: Arc<Runners>,
 }
 
 impl Sandbox {
     /// Loads the guest from `cache_dir`, where it is built and compiled on first
     /// use: with Python and pip, from the network, in about a minute. `progress`
     /// gets one line a step of that, and none when the cache has it.
+    ///
+    /// On Linux, cells run in worker processes: of this program itself, if it calls
+    /// [`run_if_worker`](crate::run_if_worker), or of `glm` on the path. Where there
+    /// is neither, they run in this process, with one wall instead of two, and
+    /// `progress` is told so.
     ///
     /// Two processes may open one cache at the same time; one builds and the
     /// other waits.
@@ -53,19 +46,23 @@ impl Sandbox {
         cache_dir: &Path,
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Self, Error> {
-        let engine = host::engine()?;
-        let component = guest::load(&engine, cache_dir, progress).await?;
-        let guest = host::linker(&engine)
-            .and_then(|linker| linker.instantiate_pre(&component))
-            .and_then(SandboxPre::new)
-            .map_err(Error::wasm("link"))?;
-        let ticker = Ticker::new(engine.clone())?;
+        Self::open_with(cache_dir, &Workers::Found, progress).await
+    }
+
+    /// As [`open`](Self::open), with a say in where cells run.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and if [`Workers::Program`] cannot be used.
+    pub async fn open_with(
+        cache_dir: &Path,
+        workers: &Workers,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Self, Error> {
+        let compiled = guest::compiled(cache_dir, progress).await?;
+        let runners = Runners::open(&compiled, workers, progress).await?;
         Ok(Self {
-            inner: Arc::new(Inner {
-                engine,
-                guest,
-                ticker,
-            }),
+            runners: Arc::new(runners),
         })
     }
 
@@ -78,13 +75,56 @@ impl Sandbox {
     /// interpreter too little memory to start.
     pub async fn session(&self, data_dir: &Path, limits: Limits) -> Result<Session, Error> {
         std::fs::create_dir_all(data_dir).map_err(Error::io("create the folder", data_dir))?;
-        let interpreter = Interpreter::start(&self.inner, data_dir, &limits).await?;
+        let data_dir =
+            std::path::absolute(data_dir).map_err(Error::io("find the folder", data_dir))?;
+        let runner = self.runners.start(&data_dir, None, &limits).await?;
         Ok(Session {
             sandbox: self.clone(),
-            data_dir: data_dir.into(),
+            data_dir,
             limits,
-            interpreter: Some(interpreter),
-            cancelled: false,
+            history: Vec::new(),
+            runner: Some(runner),
+            running: false,
+        })
+    }
+
+    /// What stands between a cell and this machine, tried out from within.
+    ///
+    /// # Errors
+    ///
+    /// If no session can be started.
+    pub async fn walls(&self) -> Result<Walls, Error> {
+        self.runners.walls().await
+    }
+}
+
+/// A cell that ran, as it takes to run it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Its source.
+    pub code: String,
+    /// What it read of clocks and randomness.
+    pub tape: Tape,
+    /// Whether it raised an exception.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub raised: bool,
+    /// The files it wrote, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+}
+
+impl Recorded {
+    /// What to keep of a cell; nothing, if it was undone.
+    pub fn of(code: &str, cell: &Cell) -> Option<Self> {
+        (!cell.outcome.is_undone()).then(|| Self {
+            code: code.into(),
+            tape: cell.tape.clone(),
+            raised: cell.outcome != Outcome::Finished,
+            files: cell
+                .artifacts
+                .iter()
+                .map(|file| file.name.clone())
+                .collect(),
         })
     }
 }
@@ -94,15 +134,17 @@ pub struct Session {
     sandbox: Sandbox,
     data_dir: PathBuf,
     limits: Limits,
-    /// None after a cell that took it along.
-    interpreter: Option<Interpreter>,
-    /// Whether the last cell's future was dropped before its end.
-    cancelled: bool,
+    /// The cells that made the variables what they are.
+    history: Vec<Recorded>,
+    /// None where it is gone, and must be built anew.
+    runner: Option<Runner>,
+    /// Whether a cell runs, or its future was dropped before its end.
+    running: bool,
 }
 
 impl Session {
-    /// Runs one cell; see [`Cell`] for what comes of it. After a cell that was
-    /// stopped, the next starts with a new interpreter.
+    /// Runs one cell; see [`Cell`] for what comes of it. A cell that is stopped is
+    /// undone: the next one finds the variables as they were before it.
     ///
     /// Dropping the future stops the cell as the time limit would.
     ///
@@ -111,132 +153,196 @@ impl Session {
     /// If a new interpreter is needed and cannot be started. Never for anything
     /// that the code did.
     pub async fn run(&mut self, code: &str) -> Result<Cell, Error> {
+        self.run_watched(code, &mut |_| {}).await
+    }
+
+    /// As [`run`](Self::run), and `watch` gets what the cell prints as it prints it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_watched(
+        &mut self,
+        code: &str,
+        watch: &mut (dyn FnMut(&Output) + Send),
+    ) -> Result<Cell, Error> {
         let started = Instant::now();
-        let inner = &self.sandbox.inner;
-        let mut interpreter = match self.interpreter.take() {
-            Some(interpreter) => interpreter,
-            None => Interpreter::start(inner, &self.data_dir, &self.limits).await?,
-        };
         let mut notes = Vec::new();
-        if std::mem::replace(&mut self.cancelled, true) {
-            notes.push(format!("the previous cell was cancelled: {LOST}"));
-        }
+        self.settle(&mut notes).await?;
+        let before = Snapshot::of(&self.data_dir);
 
-        let ended = {
-            let _running = inner.ticker.running();
-            interpreter.run(code, &self.limits).await
+        let mut output = Vec::new();
+        let mut room = self.limits.output_bytes;
+        let mut print = |mut piece: Output| {
+            // The other side keeps to the limit, unless it is not what it was.
+            piece.text.truncate(piece.text.floor_char_boundary(room));
+            room -= piece.text.len();
+            if !piece.text.is_empty() {
+                watch(&piece);
+                cell::push(&mut output, piece);
+            }
         };
-        self.cancelled = false;
-
-        let host = interpreter.store.data();
-        let mut printed = host.output.take();
-        let (mut value, outcome) = ended.outcome(host, &self.limits);
+        let report = self.run_cell(code, &mut print).await?;
+        let Report {
+            mut value,
+            outcome,
+            mut truncated,
+            notes: reported,
+            tape,
+        } = report;
         if let Some(value) = &mut value
             && value.len() > self.limits.output_bytes
         {
             value.truncate(value.floor_char_boundary(self.limits.output_bytes));
-            printed.truncated = true;
+            truncated = true;
         }
-        if printed.truncated {
+        truncated |= room == 0;
+        if truncated {
             notes.push(format!(
                 "output was cut at {}",
                 cell::size(self.limits.output_bytes as u64)
             ));
         }
-        if let Outcome::Raised { .. } = outcome
-            && host.memory.refused
-        {
-            notes.push(format!(
-                "the memory limit is {}",
-                cell::size(self.limits.memory_bytes as u64)
-            ));
+        notes.extend(reported);
+        if outcome.is_undone() {
+            notes.push(UNDONE.into());
         }
-        notes.extend(host.disk.refused());
-        if outcome.lost_variables() {
-            notes.push(LOST.into());
-        } else {
-            self.interpreter = Some(interpreter);
-        }
-        Ok(Cell {
-            stdout: printed.stdout,
-            stderr: printed.stderr,
+        let cell = Cell {
+            output,
             value,
             outcome,
-            truncated: printed.truncated,
+            artifacts: before.changes(&self.data_dir),
+            truncated,
             notes,
             wall: started.elapsed(),
-        })
+            tape,
+        };
+        self.history.extend(Recorded::of(code, &cell));
+        Ok(cell)
     }
 
-    /// Limits of the cells from now on. That of open files stays what it was for
-    /// as long as the interpreter lives, if the new one is higher.
+    /// Takes over the variables that these cells left, of a session that ended with
+    /// its process: they run again, each with what it read of clocks and
+    /// randomness, before the next cell does. What they write of files is thrown
+    /// away, since `/mnt/data` has them.
+    pub fn restore(&mut self, history: Vec<Recorded>) {
+        self.history = history;
+        self.runner = None;
+    }
+
+    /// Limits of the cells from now on.
     pub fn set_limits(&mut self, limits: Limits) {
+        let Limits {
+            memory_bytes,
+            disk_bytes,
+            open_files,
+            ..
+        } = self.limits;
+        let more = limits.memory_bytes > memory_bytes
+            || limits.disk_bytes > disk_bytes
+            || limits.open_files > open_files;
+        if more {
+            // A process can only lose rights: the variables move to another one.
+            self.runner = None;
+        }
         self.limits = limits;
     }
-}
 
-/// The guest, instantiated.
-struct Interpreter {
-    store: Store<Host>,
-    guest: bindings::Sandbox,
-}
-
-impl Interpreter {
-    async fn start(inner: &Inner, data_dir: &Path, limits: &Limits) -> Result<Self, Error> {
-        let mut store = Store::new(&inner.engine, Host::new(data_dir, limits)?);
-        store.limiter(|host| &mut host.memory);
-        store.set_hostcall_fuel(CALL_BYTES);
-        // At each epoch the guest yields, and the executor sees its timers.
-        store.epoch_deadline_async_yield_and_update(1);
-        store.set_epoch_deadline(1);
-        let guest = inner
-            .guest
-            .instantiate_async(&mut store)
-            .await
-            .map_err(Error::wasm("start"))?;
-        Ok(Self { store, guest })
+    /// Ends with an interpreter that is ready for a cell.
+    async fn settle(&mut self, notes: &mut Vec<String>) -> Result<(), Error> {
+        if std::mem::take(&mut self.running) {
+            notes.push(CANCELLED.into());
+            self.runner.take_if(|runner| runner.dies_with_its_cell());
+        }
+        if let Some(runner) = &mut self.runner
+            && runner.settle().await.is_err()
+        {
+            self.runner = None;
+        }
+        if self.runner.is_none() {
+            self.runner = Some(self.rebuilt(notes).await?);
+        }
+        Ok(())
     }
 
-    async fn run(&mut self, code: &str, limits: &Limits) -> Ended {
-        self.store.data_mut().start(limits);
-        self.store.set_epoch_deadline(1);
-        match time::timeout(limits.wall, self.guest.call_run(&mut self.store, code)).await {
-            Ok(Ok(Ok(value))) => Ended::Returned(value),
-            Ok(Ok(Err(raised))) => Ended::Raised(raised),
-            Ok(Err(trap)) => Ended::Trapped(trap),
-            Err(_) => Ended::TimedOut(limits.wall),
+    async fn run_cell(
+        &mut self,
+        code: &str,
+        print: &mut (dyn FnMut(Output) + Send),
+    ) -> Result<Report, Error> {
+        let Some(runner) = &mut self.runner else {
+            return Err(Error::Worker {
+                detail: "there is none".into(),
+            });
+        };
+        let tape = Tape::blank()?;
+        self.running = true;
+        let report = runner
+            .run(code, &self.limits, tape.clone(), false, print)
+            .await;
+        self.running = false;
+        match report {
+            Ok(report) => {
+                if report.outcome.is_undone() && runner.dies_with_its_cell() {
+                    self.runner = None;
+                }
+                Ok(report)
+            }
+            // It is gone, and its checkpoint with it; the next cell has another.
+            Err(_) => {
+                self.runner = None;
+                Ok(Report {
+                    value: None,
+                    outcome: Outcome::Stopped {
+                        reason: "the interpreter's process was killed".into(),
+                    },
+                    truncated: false,
+                    notes: Vec::new(),
+                    tape,
+                })
+            }
         }
     }
-}
 
-/// How a call into the guest came back.
-enum Ended {
-    Returned(Option<String>),
-    Raised(bindings::Raised),
-    Trapped(wasmtime::Error),
-    TimedOut(Duration),
-}
-
-impl Ended {
-    /// The value of the cell, and its outcome.
-    fn outcome(self, host: &Host, limits: &Limits) -> (Option<String>, Outcome) {
-        let outcome = match self {
-            Self::Returned(value) => return (value, Outcome::Finished),
-            Self::Raised(raised) => {
-                Outcome::Raised { kind: raised.kind, message: raised.message, traceback: raised.traceback }
+    /// A new interpreter with the variables of the cells that ran.
+    async fn rebuilt(&mut self, notes: &mut Vec<String>) -> Result<Runner, Error> {
+        let runners = Arc::clone(&self.sandbox.runners);
+        if self.history.is_empty() {
+            return runners.start(&self.data_dir, None, &self.limits).await;
+        }
+        let scratch =
+            TempDir::new().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
+        let written: Vec<String> = self
+            .history
+            .iter()
+            .flat_map(|recorded| recorded.files.clone())
+            .collect();
+        files::copy_all_but(&self.data_dir, &written, scratch.path())?;
+        let mut runner = runners
+            .start(&self.data_dir, Some(scratch.path()), &self.limits)
+            .await?;
+        let mut different = 0;
+        for recorded in &self.history {
+            let tape = recorded.tape.clone();
+            let report = runner
+                .run(&recorded.code, &self.limits, tape, true, &mut |_| {})
+                .await?;
+            let undone = report.outcome.is_undone();
+            if undone && runner.dies_with_its_cell() {
+                notes.push("variables of earlier cells are lost".into());
+                return runners.start(&self.data_dir, None, &self.limits).await;
             }
-            Self::TimedOut(limit) => Outcome::TimedOut { limit },
-            Self::Trapped(error) => match (error.downcast_ref::<I32Exit>(), error.downcast_ref::<Trap>()) {
-                // WASI passes on whether it succeeded, not with which status.
-                (Some(I32Exit(_)), _) => Outcome::Stopped { reason: "the code ended the interpreter".into() },
-                (_, Some(Trap::StackOverflow)) => Outcome::Stopped {
-                    reason: "the interpreter's stack overflowed: the recursion or the nesting was too deep".into(),
-                },
-                _ if host.memory.refused => Outcome::OutOfMemory { limit: limits.memory_bytes },
-                (_, Some(trap)) => Outcome::Stopped { reason: format!("the interpreter crashed: {trap}") },
-                _ => Outcome::Stopped { reason: format!("the interpreter crashed: {}", error.root_cause()) },
-            },
-        };
-        (None, outcome)
+            let raised = report.outcome != Outcome::Finished;
+            different += usize::from(undone || raised != recorded.raised);
+        }
+        runner.adopt(&self.data_dir).await?;
+        if different > 0 {
+            notes.push(format!(
+                "the interpreter was started anew and ran the earlier cells again; {different} of \
+                 {} came out differently, so check the variables",
+                self.history.len()
+            ));
+        }
+        Ok(runner)
     }
 }

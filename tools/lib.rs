@@ -22,4 +22,6 @@ pub mod tool;
 
 pub use error::Error;
 pub use registry::Registry;
-pub use tool::{Effects, Invoke, Tool, ToolContext, ToolError, ToolOutput};
+pub use tool::{
+    Artifact, Effects, Invoke, PastCall, Progress, Tool, ToolContext, ToolError, ToolOutput,
+};

@@ -5,12 +5,12 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use glm_agent_model::ToolSpec;
 pub use glm_agent_sandbox::Limits;
-use glm_agent_sandbox::{Outcome, Sandbox, Session};
+use glm_agent_sandbox::{Outcome, Recorded, Sandbox, Session};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::{Effects, Invoke, Tool, ToolContext, ToolError, ToolOutput};
+use crate::{Effects, Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput};
 
 /// Time for a call besides the cell's own: the first one may build the sandbox.
 const OVERHEAD: Duration = Duration::from_secs(600);
@@ -61,6 +61,7 @@ impl Python {
             python: self,
             sandbox: OnceCell::new(),
             notebooks: Mutex::default(),
+            past: Mutex::default(),
         };
         Tool::with_state(ToolSpec::Python, interpreter)
             .effects(Effects::default())
@@ -72,6 +73,8 @@ struct Interpreter {
     python: Python,
     sandbox: OnceCell<Sandbox>,
     notebooks: Mutex<HashMap<String, Arc<Mutex<Option<Notebook>>>>>,
+    /// Cells of sessions that began in another process, until their first call here.
+    past: Mutex<HashMap<String, Vec<Recorded>>>,
 }
 
 /// A session's interpreter.
@@ -82,7 +85,7 @@ struct Notebook {
 }
 
 impl Interpreter {
-    async fn notebook(&self, directory: Option<PathBuf>) -> Result<Notebook, ToolError> {
+    async fn notebook(&self, id: &str, directory: Option<PathBuf>) -> Result<Notebook, ToolError> {
         let Python {
             cache_dir,
             progress,
@@ -101,10 +104,13 @@ impl Interpreter {
                 (files.path().to_owned(), Some(files))
             }
         };
-        let session = sandbox
+        let mut session = sandbox
             .session(&data, limits.clone())
             .await
             .map_err(|error| failed("start Python", &error))?;
+        if let Some(past) = self.past.lock().await.remove(id) {
+            session.restore(past);
+        }
         Ok(Notebook {
             session,
             _files: files,
@@ -118,15 +124,17 @@ impl Invoke for Interpreter {
         let code = code(&arguments).ok_or_else(|| {
             ToolError::Model("`python` takes source code as text, not JSON".to_owned())
         })?;
-        let notebook = Arc::clone(self.notebooks.lock().await.entry(cx.session).or_default());
+        let code = without_fence(code);
+        let id = cx.session;
+        let notebook = Arc::clone(self.notebooks.lock().await.entry(id.clone()).or_default());
         let mut notebook = notebook.lock().await;
         let notebook = match &mut *notebook {
             Some(running) => running,
-            none => none.insert(self.notebook(cx.directory).await?),
+            none => none.insert(self.notebook(&id, cx.directory).await?),
         };
         let cell = notebook
             .session
-            .run(without_fence(code))
+            .run_watched(code, &mut |piece| cx.progress.say(&piece.text))
             .await
             .map_err(|error| failed("run Python", &error))?;
         let mut text = cell.observation();
@@ -134,12 +142,26 @@ impl Invoke for Interpreter {
         Ok(ToolOutput {
             text,
             failed: cell.outcome != Outcome::Finished,
+            replay: Recorded::of(code, &cell).and_then(|cell| serde_json::to_value(cell).ok()),
+            artifacts: cell.artifacts,
             ..ToolOutput::default()
         })
     }
 
+    async fn resume(&self, session: &str, past: Vec<PastCall>) {
+        if self.notebooks.lock().await.contains_key(session) {
+            return;
+        }
+        let cells = past
+            .into_iter()
+            .filter_map(|call| serde_json::from_value(call.replay).ok());
+        let cells = cells.collect();
+        self.past.lock().await.insert(session.to_owned(), cells);
+    }
+
     async fn close(&self, session: &str) {
         self.notebooks.lock().await.remove(session);
+        self.past.lock().await.remove(session);
     }
 }
 

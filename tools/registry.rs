@@ -7,7 +7,7 @@ use glm_agent_model::ToolSpec;
 use serde_json::{Value, json};
 
 use crate::{
-    Error, Tool, ToolContext, ToolError, ToolOutput,
+    Error, PastCall, Tool, ToolContext, ToolError, ToolOutput,
     schema::{Problem, Schema},
     text,
     tool::is_name,
@@ -117,6 +117,13 @@ impl Registry {
                 "`{name}` was stopped at its time limit of {} s",
                 limit.as_secs_f64()
             ))),
+        }
+    }
+
+    /// Tells a tool of the calls that a session made before this process.
+    pub async fn resume(&self, session: &str, name: &str, past: Vec<PastCall>) {
+        if let Some(tool) = self.get(name) {
+            tool.resume(session, past).await;
         }
     }
 

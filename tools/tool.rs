@@ -4,6 +4,7 @@ use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use glm_agent_model::ToolSpec;
+pub use glm_agent_sandbox::Artifact;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -126,6 +127,11 @@ impl Tool {
         self.invoke.invoke(arguments, cx).await
     }
 
+    /// Tells it of the calls that a session made before; see [`Invoke::resume`].
+    pub async fn resume(&self, session: &str, past: Vec<PastCall>) {
+        self.invoke.resume(session, past).await;
+    }
+
     /// Lets go of what is kept for a session that is over.
     pub async fn close(&self, session: &str) {
         self.invoke.close(session).await;
@@ -152,6 +158,12 @@ pub trait Invoke: Send + Sync {
     /// Whatever went wrong, sorted by who can mend it.
     async fn invoke(&self, arguments: Value, cx: ToolContext) -> Result<ToolOutput, ToolError>;
 
+    /// Learns of the calls that a session made before this process, in their
+    /// order, those with a [`replay`](ToolOutput::replay): a tool whose state they
+    /// made brings it back before its next call. May be told again of a session
+    /// that is going on.
+    async fn resume(&self, _session: &str, _past: Vec<PastCall>) {}
+
     /// Lets go of what is kept for a session that is over.
     async fn close(&self, _session: &str) {}
 }
@@ -176,6 +188,43 @@ where
     }
 }
 
+/// A call of an earlier process that a tool may have to do again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastCall {
+    /// As they were.
+    pub arguments: Value,
+    /// What the tool left in [`ToolOutput::replay`].
+    pub replay: Value,
+}
+
+/// Takes in what a tool prints while it runs.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+
+impl Progress {
+    /// Calls `say` with each piece of text, which may be half a line.
+    pub fn new(say: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(say)))
+    }
+
+    /// Shows `text` to whoever watches. It is no part of the result.
+    pub fn say(&self, text: &str) {
+        if let Some(say) = &self.0 {
+            say(text);
+        }
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Progress(watched)"
+        } else {
+            "Progress"
+        })
+    }
+}
+
 /// What a call may know and use.
 #[derive(Debug, Clone, Default)]
 pub struct ToolContext {
@@ -187,6 +236,8 @@ pub struct ToolContext {
     /// The session's own folder for files, kept with it. `None` when the
     /// session is not kept.
     pub directory: Option<PathBuf>,
+    /// Where to show what the tool prints while it runs.
+    pub progress: Progress,
 }
 
 /// What a tool hands back to the model.
@@ -201,6 +252,13 @@ pub struct ToolOutput {
     /// command's exit code): the model sees the text, a script sees the failure.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
+    /// The files it made or changed in the session's folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
+    /// What the tool needs, beside the arguments, to do the call again in another
+    /// process: [`Invoke::resume`] gets it. Nobody else looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Value>,
 }
 
 impl From<String> for ToolOutput {

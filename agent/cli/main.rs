@@ -32,6 +32,7 @@ use exit::Failure;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    glm_agent::run_if_worker();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -18,6 +18,7 @@ sys.meta_path.insert(0, library)
 
 import ast
 import builtins
+import gc
 import importlib
 import io
 import linecache
@@ -110,6 +111,19 @@ def sendable(text):
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+_setrecursionlimit = sys.setrecursionlimit
+
+
+def limit_recursion(deepest):
+    """Has `sys.setrecursionlimit` grant at most `deepest`: code asks for a million to
+    be safe, and what the stack cannot hold ends the interpreter."""
+
+    def setrecursionlimit(limit, /):
+        _setrecursionlimit(min(limit, deepest))
+
+    sys.setrecursionlimit = setrecursionlimit
+
+
 class Notebook:
     """The state that cells share."""
 
@@ -118,23 +132,29 @@ class Notebook:
         main.__builtins__ = builtins
         sys.modules["__main__"] = main
         self.namespace = main.__dict__
+        self.started = False
         self.cells = 0
 
     def start(self):
         """Undoes, at the first cell, what must not be the same in every session."""
+        self.started = True
         random.seed()
         sys.modules["sympy.core.random"].rng.seed()
         os.environ.clear()
         sys.argv[:] = [""]
+        sys.dont_write_bytecode = True
         os.chdir(DATA_FOLDER)
 
-    def run(self, code):
-        if self.cells == 0:
+    def run(self, code, recursion):
+        if not self.started:
             self.start()
-        self.cells += 1
+            _setrecursionlimit(min(sys.getrecursionlimit(), recursion))
+        # An empty one only shows that the interpreter is sound.
+        self.cells += bool(code)
+        limit_recursion(recursion)
         # A cell may have closed or replaced them.
         sys.stdout, sys.stderr = text_output(1, "<stdout>"), text_output(2, "<stderr>")
-        name = f"<cell {self.cells}>"
+        name = f"<cell {self.cells}>" if code else "<empty cell>"
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
         tree = ast.parse(code, name)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -178,6 +198,11 @@ def is_missing_package(error):
 load_ready()
 notebook = Notebook()
 
+# What is here now stays: the garbage collector need not look at it, which would also
+# write to all of its memory, where sessions share what none has written to.
+gc.collect()
+gc.freeze()
+
 # Modules come from the library, and from files that cells write.
 sys.path[:] = [DATA_FOLDER]
 sys.path_importer_cache.clear()
@@ -186,9 +211,9 @@ os.environ.clear()
 
 
 class WitWorld(wit_world.WitWorld):
-    def run(self, code: str) -> str | None:
+    def run(self, code: str, recursion: int) -> str | None:
         try:
-            return notebook.run(code)
+            return notebook.run(code, recursion)
         except BaseException as error:
             if isinstance(error, SystemExit) and not error.code:
                 return None

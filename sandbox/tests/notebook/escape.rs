@@ -13,6 +13,15 @@ def probe(name, attempt):
     print('LEAK', name, repr(got)[:200])
 ";
 
+/// An observation but for the line that names files.
+fn without_files(seen: &str) -> &str {
+    if seen.starts_with("files: ") && !seen.contains('\n') {
+        "(no output)"
+    } else {
+        seen
+    }
+}
+
 #[tokio::test]
 async fn host_files() {
     let mut notebook = Notebook::new().await;
@@ -40,7 +49,7 @@ probe('dir_fd', lambda: os.open('../../etc/passwd', os.O_RDONLY, dir_fd=os.open(
 for descriptor in range(3, 100):
     probe(f'descriptor {descriptor}', lambda: os.read(descriptor, 10))
 "#;
-    assert_eq!(notebook.see(code).await, "(no output)");
+    assert_eq!(without_files(&notebook.see(code).await), "(no output)");
     assert!(!outside.exists());
     notebook.assert_usable().await;
 }
@@ -66,7 +75,7 @@ probe('through a folder link', lambda: open('host-folder/etc/passwd').read(10))
 probe('list a folder link', lambda: os.listdir('host-folder'))
 probe('write through a folder link', lambda: open('host-folder/tmp/outside', 'w'))
 "#;
-    assert_eq!(notebook.see(code).await, "(no output)");
+    assert_eq!(without_files(&notebook.see(code).await), "(no output)");
     let mut names: Vec<_> = fs::read_dir(notebook.data.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -139,7 +148,7 @@ def load():
     return importlib.util.module_from_spec(importlib.util.spec_from_file_location('evil', loader=loader))
 probe('extension module', load)
 "#;
-    assert_eq!(notebook.see(code).await, "(no output)");
+    assert_eq!(without_files(&notebook.see(code).await), "(no output)");
     notebook.assert_usable().await;
 }
 
@@ -147,6 +156,7 @@ probe('extension module', load)
 #[tokio::test]
 async fn broken_interpreters() {
     let mut notebook = Notebook::new().await;
+    notebook.run("x = 41").await;
     for code in [
         "import faulthandler\nfaulthandler._sigsegv()",
         "import os\nos.abort()",
@@ -163,11 +173,9 @@ async fn broken_interpreters() {
         "class A:\n    def __del__(self):\n        while True: pass\nimport atexit\natexit.register(lambda: 1 / 0)",
     ] {
         notebook.run(code).await;
-        // A cell may poison the interpreter it lives in, for its own later cells;
-        // ending it gives a clean one.
-        notebook.run("import os\nos._exit(0)").await;
-        let cell = notebook.run("while True: break\nprint(6 * 7)").await;
-        if cell.stdout != "42\n" {
+        // Whatever it did to the interpreter it lives in, later cells run.
+        let cell = notebook.run("while True: break\nprint(x + 1)").await;
+        if cell.stdout() != "42\n" {
             panic!("after {code:?}: {cell:?}");
         }
     }

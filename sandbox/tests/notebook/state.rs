@@ -1,7 +1,7 @@
 //! Notebook semantics: what cells share, and what one cell gives back.
 
 use crate::{Notebook, finished, open, sandbox, timeless};
-use glm_agent_sandbox::{Cell, Limits, Outcome};
+use glm_agent_sandbox::{Cell, Limits, Outcome, Output, Stream};
 use std::time::Duration;
 
 #[tokio::test]
@@ -25,15 +25,24 @@ async fn cells_share_variables_and_show_their_last_expression() {
 }
 
 #[tokio::test]
-async fn both_streams_are_kept_apart_and_print_is_complete() {
+async fn both_streams_are_kept_in_order_and_print_is_complete() {
     let mut notebook = Notebook::new().await;
     let code = "import os, sys\nprint('a', end='')\nsys.stdout.write('é🎉\\ud800')\nprint('b', file=sys.stderr)\nos.write(1, b'c');";
     let cell = timeless(notebook.run(code).await);
     assert_eq!(
         cell,
         Cell {
-            stderr: "b\n".into(),
-            ..finished("aé🎉\\ud800c", Some("1"))
+            output: [
+                (Stream::Stdout, "aé🎉\\ud800"),
+                (Stream::Stderr, "b\n"),
+                (Stream::Stdout, "c")
+            ]
+            .map(|(stream, text)| Output {
+                stream,
+                text: text.into()
+            })
+            .into(),
+            ..finished("", Some("1"))
         }
     );
 }
@@ -115,7 +124,7 @@ async fn leaving_a_cell_is_not_leaving_the_session() {
 }
 
 #[tokio::test]
-async fn ending_the_interpreter_costs_the_variables_only() {
+async fn ending_the_interpreter_undoes_the_cell_only() {
     let mut notebook = Notebook::new().await;
     notebook.run("x = 1\nopen('kept', 'w').write('file')").await;
     assert_eq!(
@@ -123,13 +132,11 @@ async fn ending_the_interpreter_costs_the_variables_only() {
             .see("import os\nprint('last words')\nos._exit(3)")
             .await,
         "last words\nstopped: the code ended the interpreter\n\
-         note: variables of earlier cells are lost, files in /mnt/data are kept"
+         note: variables are as they were before this cell, files in /mnt/data are kept"
     );
     assert_eq!(
-        notebook
-            .see("print('x' in globals(), open('kept').read())")
-            .await,
-        "False file\n"
+        notebook.see("print(x, open('kept').read())").await,
+        "1 file\n"
     );
 }
 
@@ -216,10 +223,8 @@ async fn dropping_the_future_stops_the_cell() {
             tokio::time::timeout(Duration::from_millis(300), notebook.session.run(code)).await;
         assert!(cancelled.is_err());
         assert_eq!(
-            notebook
-                .see("import os\nprint(os.listdir(), 'x' in globals())")
-                .await,
-            "['kept'] False\nnote: the previous cell was cancelled: variables of earlier cells are lost, files in /mnt/data are kept"
+            notebook.see("import os\nprint(os.listdir(), x)").await,
+            "['kept'] 1\nnote: the previous cell was cancelled, and variables are as they were before it"
         );
         notebook.assert_usable().await;
     }

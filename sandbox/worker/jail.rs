@@ -1,0 +1,347 @@
+//! The second wall: what the kernel lets a worker process do, should a cell ever
+//! break out of WebAssembly. Each part that a kernel lacks is reported and the
+//! others stand.
+
+#![allow(
+    unsafe_code,
+    reason = "two system calls that no library here wraps, with plain numbers for arguments"
+)]
+
+use super::walls::Wall;
+use crate::Limits;
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+/// Processes of one notebook: itself, two checkpoints while they change over.
+const PROCESSES: u64 = 8;
+/// Descriptors of a worker besides the cells' files.
+const OWN_DESCRIPTORS: u64 = 64;
+/// Memory of a worker besides the interpreter's.
+const OWN_MEMORY: u64 = 512 << 20;
+
+/// Moves this process, which must have one thread only, into namespaces of its
+/// own, where there is no network.
+pub(super) fn unshare() -> Vec<Wall> {
+    // SAFETY: these calls take no pointers.
+    let ids = unsafe { (libc::geteuid(), libc::getegid()) };
+    let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::CLONE_NEWIPC;
+    // SAFETY: as above.
+    let unshared = if unsafe { libc::unshare(flags) } == 0 {
+        keep_ids(ids)
+    } else {
+        Err(io::Error::last_os_error())
+    };
+    vec![Wall::new(
+        "namespaces",
+        "no network, and no shared memory with other programs",
+        unshared.map_err(|error| format!("the system does not allow user namespaces ({error})")),
+    )]
+}
+
+/// The new namespace knows this user by the same number, so that files are theirs.
+fn keep_ids((user, group): (u32, u32)) -> io::Result<()> {
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
+    fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
+}
+
+/// Shuts this process in: from here on it reaches `folders`, the descriptors it
+/// has, and nothing else.
+pub(super) fn close(folders: &[&Path], limits: &Limits) -> Vec<Wall> {
+    vec![
+        Wall::new(
+            "resource limits",
+            "no more memory, files and processes than a cell may use",
+            limit_resources(limits).map_err(|error| error.to_string()),
+        ),
+        Wall::new(
+            "capabilities",
+            "no rights over the system, also for root",
+            drop_capabilities().map_err(|error| error.to_string()),
+        ),
+        Wall::new(
+            "landlock",
+            "no file but those of the session, no connection, no signal to other programs",
+            landlock(folders),
+        ),
+        Wall::new(
+            "seccomp",
+            "only the system calls that cells need",
+            seccomp(),
+        ),
+    ]
+}
+
+fn limit_resources(limits: &Limits) -> io::Result<()> {
+    let to = |resource, limit: u64| {
+        let limit = Some(limit);
+        setrlimit(
+            resource,
+            Rlimit {
+                current: limit,
+                maximum: limit,
+            },
+        )
+    };
+    to(Resource::Core, 0)?;
+    to(Resource::Fsize, limits.disk_bytes)?;
+    to(
+        Resource::Nofile,
+        (limits.open_files as u64).saturating_add(OWN_DESCRIPTORS),
+    )?;
+    to(
+        Resource::Data,
+        (limits.memory_bytes as u64).saturating_add(OWN_MEMORY),
+    )?;
+    to(Resource::Memlock, 0)?;
+    to(Resource::Msgqueue, 0)?;
+    // Counted within the user namespace, where there is one; outside it, all of the
+    // user's processes count, and none of theirs must keep a cell from running.
+    if fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| !map.contains("4294967295")) {
+        to(Resource::Nproc, PROCESSES)?;
+    }
+    Ok(())
+}
+
+/// Gives up the capabilities that root has, and that the user namespace gave.
+fn drop_capabilities() -> io::Result<()> {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    /// `_LINUX_CAPABILITY_VERSION_3` of `linux/capability.h`: two sets of three words.
+    const VERSION: u32 = 0x2008_0522;
+    let header = Header {
+        version: VERSION,
+        pid: 0,
+    };
+    let none = [0_u32; 6];
+    // SAFETY: both structures are as `capset(2)` describes them for this version.
+    if unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+fn landlock(folders: &[&Path]) -> Result<(), String> {
+    let abi = ABI::V6;
+    let restrict = || {
+        let mut ruleset = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(abi))?
+            .handle_access(AccessNet::from_all(abi))?
+            .scope(Scope::from_all(abi))?
+            .create()?;
+        let rights = AccessFs::from_all(abi)
+            & !(AccessFs::Execute
+                | AccessFs::MakeSym
+                | AccessFs::MakeFifo
+                | AccessFs::MakeSock
+                | AccessFs::MakeChar
+                | AccessFs::MakeBlock
+                | AccessFs::IoctlDev);
+        for folder in folders {
+            let folder = PathFd::new(folder)?;
+            ruleset = ruleset.add_rule(PathBeneath::new(folder, rights))?;
+        }
+        Ok::<_, Box<dyn std::error::Error>>(ruleset.restrict_self()?)
+    };
+    match restrict() {
+        Err(error) => Err(error.to_string()),
+        Ok(status) => match status.ruleset {
+            RulesetStatus::FullyEnforced => Ok(()),
+            RulesetStatus::PartiallyEnforced => {
+                Err("the kernel knows a part of it only: files are kept in, \
+                     connections and signals by seccomp alone"
+                    .into())
+            }
+            RulesetStatus::NotEnforced => Err("the kernel does not have it (Linux 5.13)".into()),
+        },
+    }
+}
+
+/// System calls that need no look at their arguments.
+const ALLOWED: &[libc::c_long] = &[
+    // Memory.
+    libc::SYS_brk,
+    libc::SYS_madvise,
+    libc::SYS_mremap,
+    libc::SYS_munmap,
+    // Descriptors that are open: the socket, pipes, files.
+    libc::SYS_close,
+    libc::SYS_dup,
+    libc::SYS_dup3,
+    libc::SYS_fcntl,
+    libc::SYS_lseek,
+    libc::SYS_pipe2,
+    libc::SYS_pread64,
+    libc::SYS_preadv,
+    libc::SYS_pwrite64,
+    libc::SYS_pwritev,
+    libc::SYS_pwritev2,
+    libc::SYS_preadv2,
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmsg,
+    libc::SYS_sendmsg,
+    libc::SYS_sendto,
+    libc::SYS_write,
+    libc::SYS_writev,
+    // Files, which Landlock keeps to the session's.
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_fadvise64,
+    libc::SYS_fallocate,
+    libc::SYS_fdatasync,
+    libc::SYS_fstat,
+    libc::SYS_fstatfs,
+    libc::SYS_fsync,
+    libc::SYS_ftruncate,
+    libc::SYS_getcwd,
+    libc::SYS_getdents64,
+    libc::SYS_mkdirat,
+    libc::SYS_newfstatat,
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_readlinkat,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_statx,
+    libc::SYS_unlinkat,
+    libc::SYS_utimensat,
+    // Time, waiting, randomness.
+    libc::SYS_clock_getres,
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_futex,
+    libc::SYS_getrandom,
+    libc::SYS_gettimeofday,
+    libc::SYS_nanosleep,
+    libc::SYS_ppoll,
+    libc::SYS_restart_syscall,
+    libc::SYS_sched_yield,
+    // This process itself.
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_getegid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
+    libc::SYS_getpid,
+    libc::SYS_getppid,
+    libc::SYS_getrusage,
+    libc::SYS_gettid,
+    libc::SYS_getuid,
+    libc::SYS_rseq,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_set_robust_list,
+    libc::SYS_set_tid_address,
+    libc::SYS_sigaltstack,
+    libc::SYS_uname,
+];
+
+/// The same calls by the older names that x86-64 has besides.
+#[cfg(target_arch = "x86_64")]
+const ALLOWED_HERE: &[libc::c_long] = &[
+    libc::SYS_access,
+    libc::SYS_dup2,
+    libc::SYS_getdents,
+    libc::SYS_lstat,
+    libc::SYS_mkdir,
+    libc::SYS_open,
+    libc::SYS_pipe,
+    libc::SYS_poll,
+    libc::SYS_readlink,
+    libc::SYS_rename,
+    libc::SYS_rmdir,
+    libc::SYS_stat,
+    libc::SYS_time,
+    libc::SYS_unlink,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const ALLOWED_HERE: &[libc::c_long] = &[];
+
+/// Everything else fails with `EPERM`: sockets, programs, other processes, mounts,
+/// modules, tracing.
+fn seccomp() -> Result<(), String> {
+    filter()
+        .and_then(|filter| Ok(seccompiler::apply_filter(&filter)?))
+        .map_err(|error: Box<dyn std::error::Error>| error.to_string())
+}
+
+fn filter() -> Result<BpfProgram, Box<dyn std::error::Error>> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    for call in ALLOWED.iter().chain(ALLOWED_HERE) {
+        rules.insert(*call, Vec::new());
+    }
+    // Memory may not become code.
+    let no_code = vec![argument_without(2, libc::PROT_EXEC)?];
+    rules.insert(libc::SYS_mmap, no_code.clone());
+    rules.insert(libc::SYS_mprotect, no_code);
+    // A copy of this process, and neither a thread nor one with namespaces or a
+    // descriptor of its own. (`clone3` passes its flags in memory, where a filter
+    // cannot see them; the C library does without it.)
+    let sharing = libc::CLONE_VM
+        | libc::CLONE_FILES
+        | libc::CLONE_FS
+        | libc::CLONE_SIGHAND
+        | libc::CLONE_THREAD
+        | libc::CLONE_PARENT
+        | libc::CLONE_PIDFD
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWUSER
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP;
+    rules.insert(libc::SYS_clone, vec![argument_without(0, sharing)?]);
+    rules.insert(
+        libc::SYS_prctl,
+        vec![argument_is(
+            0,
+            i64::from(libc::PR_SET_PDEATHSIG).cast_unsigned(),
+        )?],
+    );
+    // Only its own limits.
+    rules.insert(libc::SYS_prlimit64, vec![argument_is(0, 0)?]);
+    let filter = SeccompFilter::new(
+        rules,
+        SeccompAction::Errno(libc::EPERM.cast_unsigned()),
+        SeccompAction::Allow,
+        std::env::consts::ARCH.try_into()?,
+    )?;
+    Ok(filter.try_into()?)
+}
+
+fn argument_without(index: u8, bits: i32) -> Result<SeccompRule, seccompiler::BackendError> {
+    let bits = u64::from(bits.cast_unsigned());
+    SeccompRule::new(vec![SeccompCondition::new(
+        index,
+        SeccompCmpArgLen::Qword,
+        SeccompCmpOp::MaskedEq(bits),
+        0,
+    )?])
+}
+
+fn argument_is(index: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(
+        index,
+        SeccompCmpArgLen::Dword,
+        SeccompCmpOp::Eq,
+        value,
+    )?])
+}
