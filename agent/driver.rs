@@ -6,21 +6,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use glm_agent_model::{Delta, Finish, Reply, Request, ToolCall, ToolChoice};
-use glm_agent_tools::{Effects, Progress, ToolContext, ToolError, ToolOutput};
+use glm_agent_tools::{Effects, ToolContext, ToolError, ToolOutput};
 use jiff::{Timestamp, ZonedDateTime};
-use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     Agent, Error,
-    event::{CallId, Event, EventKind, Status, StopReason},
+    event::{Event, EventKind, Status, StopReason},
     session::Session,
     state::{Outcome, PlannedCall, Rules, State, Step},
     view::view,
 };
-
-/// A call that is over sooner shows its result only.
-const QUICK: Duration = Duration::from_millis(500);
 
 /// How long the last reply of a run that ran out of time may take.
 const LAST_WORD: Duration = Duration::from_secs(60);
@@ -35,10 +31,6 @@ pub trait Observer: Send {
     /// The model wrote something. What was written comes whole in the event
     /// that follows.
     fn delta(&mut self, _delta: &Delta) {}
-
-    /// A call that takes longer printed something. Its result follows as an
-    /// event.
-    fn progress(&mut self, _call: &CallId, _text: &str) {}
 }
 
 /// Watches nothing.
@@ -113,14 +105,11 @@ impl<'a> Driver<'a> {
     /// Takes up the session: a new one gets its first event, and a run that a
     /// crash cut off is closed.
     pub(crate) fn take_up(&mut self) -> Result<(), Error> {
-        let begun = self
-            .session
-            .events()
-            .iter()
-            .find_map(|event| match &event.kind {
-                EventKind::SessionStarted { model, .. } => Some(model.clone()),
-                _ => None,
-            });
+        let mut events = self.session.events().iter();
+        let begun = events.find_map(|event| match &event.kind {
+            EventKind::SessionStarted { model, .. } => Some(model.clone()),
+            _ => None,
+        });
         let Some(model) = begun else {
             let profile = self.agent.engine.profile();
             let today = || ZonedDateTime::now().date().to_string();
@@ -287,24 +276,14 @@ impl<'a> Driver<'a> {
             })?;
         }
         let agent = self.agent;
-        let (say, mut said) = mpsc::unbounded_channel::<(CallId, String)>();
         let cx = ToolContext {
             cancel: self.work.clone(),
             session: self.session.id().to_owned(),
             directory: self.session.files(),
-            progress: Progress::default(),
         };
         let mut results = stream::iter(calls)
             .map(|PlannedCall { id, call }| {
-                let (say, of) = (say.clone(), id.clone());
-                let progress = Progress::new(move |text| {
-                    // Nobody listens once the calls are over.
-                    let _ = say.send((of.clone(), text.to_owned()));
-                });
-                let cx = ToolContext {
-                    progress,
-                    ..cx.clone()
-                };
+                let cx = cx.clone();
                 async move {
                     let result = agent.registry.call(&call.name, call.arguments, cx).await;
                     (id, call.name, result)
@@ -312,22 +291,7 @@ impl<'a> Driver<'a> {
             })
             .buffer_unordered(CALLS_AT_ONCE);
         let mut fatal = None;
-        let begun = tokio::time::Instant::now();
-        loop {
-            let (id, name, result) = tokio::select! {
-                biased;
-                result = results.next() => match result {
-                    Some(result) => result,
-                    None => break,
-                },
-                Some((call, text)) = async {
-                    tokio::time::sleep_until(begun + QUICK).await;
-                    said.recv().await
-                } => {
-                    self.observer.progress(&call, &text);
-                    continue;
-                }
-            };
+        while let Some((id, name, result)) = results.next().await {
             let (status, output) = match result {
                 Ok(output) if output.failed => (Status::Failed, output),
                 Ok(output) => (Status::Ok, output),

@@ -114,7 +114,7 @@ pub enum EventKind {
         /// vouches for it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         outside: bool,
-        /// What the model reads of it.
+        /// What came of it: what the model reads, and the files that it made.
         #[serde(flatten)]
         output: ToolOutput,
     },

@@ -49,7 +49,7 @@ pub use glm_agent_sandbox as sandbox;
 pub use glm_agent_sandbox::run_if_worker;
 pub use glm_agent_tools as tools;
 pub use glm_agent_tools::{
-    Artifact, Effects, Invoke, PastCall, Progress, Tool, ToolContext, ToolError, ToolOutput,
+    Artifact, Effects, Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput,
 };
 pub use policy::Policy;
 pub use session::Session;

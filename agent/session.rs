@@ -83,15 +83,25 @@ impl Session {
     /// # Errors
     /// When there is no such session, or its log cannot be read.
     pub fn read(root: &Path, id: &str) -> Result<Vec<Event>, Error> {
-        let path = root.join(checked(id)?).join(LOG);
-        if !path.exists() {
-            return Err(Error::NoSession { id: id.to_owned() });
-        }
+        let path = Self::files_of(root, id)?.with_file_name(LOG);
         let mut log = File::open(&path).map_err(|source| Error::Session {
             path: path.clone(),
             source,
         })?;
         Ok(scan(&mut log, &path)?.0)
+    }
+
+    /// The folder of the files of a session that need not be open; it may not
+    /// exist.
+    ///
+    /// # Errors
+    /// When there is no such session.
+    pub fn files_of(root: &Path, id: &str) -> Result<PathBuf, Error> {
+        let folder = root.join(checked(id)?);
+        if !folder.join(LOG).exists() {
+            return Err(Error::NoSession { id: id.to_owned() });
+        }
+        Ok(folder.join(FILES))
     }
 
     /// The ids of all sessions below `root`, oldest first.

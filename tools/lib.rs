@@ -10,6 +10,7 @@
 //! | [`python`] | `python`: code in the sandbox |
 //! | [`manifest`] | tools from a file, each a command |
 
+mod artifact;
 mod error;
 pub mod fetch;
 pub mod manifest;
@@ -20,8 +21,7 @@ pub mod schema;
 pub mod text;
 pub mod tool;
 
+pub use artifact::Artifact;
 pub use error::Error;
 pub use registry::Registry;
-pub use tool::{
-    Artifact, Effects, Invoke, PastCall, Progress, Tool, ToolContext, ToolError, ToolOutput,
-};
+pub use tool::{Effects, Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput};

@@ -134,7 +134,7 @@ impl Invoke for Interpreter {
         };
         let cell = notebook
             .session
-            .run_watched(code, &mut |piece| cx.progress.say(&piece.text))
+            .run(code)
             .await
             .map_err(|error| failed("run Python", &error))?;
         let mut text = cell.observation();
@@ -143,7 +143,7 @@ impl Invoke for Interpreter {
             text,
             failed: cell.outcome != Outcome::Finished,
             replay: Recorded::of(code, &cell).and_then(|cell| serde_json::to_value(cell).ok()),
-            artifacts: cell.artifacts,
+            artifacts: cell.artifacts.into_iter().map(Into::into).collect(),
             ..ToolOutput::default()
         })
     }

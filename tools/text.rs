@@ -32,6 +32,21 @@ pub fn clean(text: &str, cap: usize) -> String {
     )
 }
 
+/// A number of bytes as people write it, such as `28 KB`.
+pub fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for larger in ["KB", "MB", "GB", "TB"] {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1000.0;
+        unit = larger;
+    }
+    let digits = usize::from(unit != "B" && value < 9.95);
+    format!("{value:.digits$} {unit}")
+}
+
 /// The text without escapes and control characters.
 fn printable(text: &str) -> Cow<'_, str> {
     let unprintable = |c: char| c.is_control() && c != '\n' && c != '\t';
@@ -129,6 +144,27 @@ mod tests {
             "aaaaaa\n[... 988 bytes left out ...]\nzzzzzz"
         );
         assert_eq!(clean("äöü", 5), "\n[... 6 bytes left out ...]\n");
+    }
+
+    #[test]
+    fn sizes_are_rounded_to_what_matters() {
+        let sizes = [
+            0,
+            999,
+            1_000,
+            9_949,
+            9_950,
+            28_400,
+            999_499,
+            999_500,
+            12_300_000_000,
+        ];
+        assert_eq!(
+            sizes.map(size),
+            [
+                "0 B", "999 B", "1.0 KB", "9.9 KB", "10 KB", "28 KB", "999 KB", "1.0 MB", "12 GB"
+            ]
+        );
     }
 
     proptest! {

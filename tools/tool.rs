@@ -4,13 +4,12 @@ use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use glm_agent_model::ToolSpec;
-pub use glm_agent_sandbox::Artifact;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::schema;
+use crate::{Artifact, schema};
 
 /// How long a call may take unless the tool says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -197,34 +196,6 @@ pub struct PastCall {
     pub replay: Value,
 }
 
-/// Takes in what a tool prints while it runs.
-#[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(&str) + Send + Sync>>);
-
-impl Progress {
-    /// Calls `say` with each piece of text, which may be half a line.
-    pub fn new(say: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(say)))
-    }
-
-    /// Shows `text` to whoever watches. It is no part of the result.
-    pub fn say(&self, text: &str) {
-        if let Some(say) = &self.0 {
-            say(text);
-        }
-    }
-}
-
-impl std::fmt::Debug for Progress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() {
-            "Progress(watched)"
-        } else {
-            "Progress"
-        })
-    }
-}
-
 /// What a call may know and use.
 #[derive(Debug, Clone, Default)]
 pub struct ToolContext {
@@ -236,8 +207,6 @@ pub struct ToolContext {
     /// The session's own folder for files, kept with it. `None` when the
     /// session is not kept.
     pub directory: Option<PathBuf>,
-    /// Where to show what the tool prints while it runs.
-    pub progress: Progress,
 }
 
 /// What a tool hands back to the model.
@@ -252,7 +221,8 @@ pub struct ToolOutput {
     /// command's exit code): the model sees the text, a script sees the failure.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
-    /// The files it made or changed in the session's folder.
+    /// The files that the call made or changed in the session's folder. What the
+    /// model should know of them is in the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
     /// What the tool needs, beside the arguments, to do the call again in another

@@ -23,7 +23,8 @@ pub async fn run(args: RunArgs) -> Result<u8, Failure> {
     let mut session = agent.session(args.agent.session.as_deref())?;
     let mut json = Jsonl::new(std::io::stdout());
     let style = setup::style(args.agent.color, &std::io::stderr());
-    let mut terminal = Terminal::progress(std::io::stderr(), style);
+    let terminal = Terminal::progress(std::io::stderr(), style);
+    let mut terminal = setup::with_links(terminal, &std::io::stderr(), session.files());
     let observer: &mut dyn Observer = if args.json {
         &mut json
     } else if quiet {

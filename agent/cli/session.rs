@@ -29,7 +29,9 @@ pub fn session(command: &SessionCommand) -> Result<u8, Failure> {
             let events = Session::read(&root, id)?;
             let style = setup::style(Color::Auto, &std::io::stdout());
             let mut jsonl = Jsonl::new(std::io::stdout());
-            let mut terminal = Terminal::transcript(std::io::stdout(), style);
+            let terminal = Terminal::transcript(std::io::stdout(), style);
+            let files = Session::files_of(&root, id)?;
+            let mut terminal = setup::with_links(terminal, &std::io::stdout(), Some(files));
             let observer: &mut dyn Observer = if *json { &mut jsonl } else { &mut terminal };
             for event in &events {
                 observer.event(event);

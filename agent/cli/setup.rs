@@ -1,13 +1,17 @@
 //! From flags to an agent.
 
-use std::{io::IsTerminal, path::Path, sync::Arc};
+use std::{
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, anyhow};
 use glm_agent::{
     Agent, AgentBuilder, Budget, Tool, engine,
     model::{Engine, Sampling},
     paths,
-    render::Style,
+    render::{Style, Terminal},
     tools::{
         fetch::{self, FetchLimits},
         manifest,
@@ -145,6 +149,19 @@ pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
         }
     };
     Style { color }
+}
+
+/// Links the names of files that calls make where `stream` can be clicked.
+pub fn with_links<W: Write>(
+    terminal: Terminal<W>,
+    stream: &impl IsTerminal,
+    folder: Option<PathBuf>,
+) -> Terminal<W> {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    match folder {
+        Some(folder) if stream.is_terminal() && !is_dumb => terminal.with_links(folder),
+        _ => terminal,
+    }
 }
 
 /// All of stdin as text.

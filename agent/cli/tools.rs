@@ -103,7 +103,6 @@ async fn call(
         cancel: cancel.clone(),
         session: "tools-call".to_owned(),
         directory: None,
-        progress: glm_agent::Progress::default(),
     };
     // The sandbox keeps its limit itself: its first use takes longer.
     let limit = timeout.filter(|_| !takes_text).unwrap_or(Duration::MAX);

@@ -1,13 +1,14 @@
 //! Events as a person at a terminal wants to see them.
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
 use glm_agent_model::Delta;
+use glm_agent_tools::{Artifact, text::size};
 use serde_json::Value;
 
 use crate::{Event, EventKind, Observer, Status, state::answer_of};
 
-/// How many lines of a result are shown.
+/// How many lines of a result, and how many of its files, are shown.
 const RESULT_LINES: usize = 12;
 /// How many characters of one line are shown.
 const LINE_CHARS: usize = 160;
@@ -50,6 +51,7 @@ pub struct Terminal<W> {
     out: W,
     style: Style,
     words: Words,
+    files: Option<PathBuf>,
     at_line_start: bool,
     /// What was written last is a thought.
     thinking: bool,
@@ -70,6 +72,7 @@ impl<W: Write> Terminal<W> {
             out,
             style,
             words: Words::None,
+            files: None,
             at_line_start: true,
             thinking: false,
         }
@@ -89,6 +92,14 @@ impl<W: Write> Terminal<W> {
             words: Words::Whole,
             ..Self::progress(out, style)
         }
+    }
+
+    /// Makes the names of files that calls made links into the session's folder,
+    /// for terminals that can open them (OSC 8).
+    #[must_use]
+    pub fn with_links(mut self, folder: PathBuf) -> Self {
+        self.files = Some(folder);
+        self
     }
 
     /// A terminal that is gone must not end the run.
@@ -132,6 +143,25 @@ impl<W: Write> Terminal<W> {
             self.line(&self.style.dim(&more));
         }
     }
+
+    fn artifacts(&mut self, artifacts: &[Artifact]) {
+        for artifact in artifacts.iter().take(RESULT_LINES) {
+            let name = cut(&printable(&artifact.name), LINE_CHARS);
+            let folder = self.files.as_deref();
+            let name = match folder.and_then(|folder| artifact.url(folder)) {
+                Some(url) => format!("\x1b]8;;{url}\x1b\\{name}\x1b]8;;\x1b\\"),
+                None => name,
+            };
+            let media_type = printable(&artifact.media_type);
+            self.line(&format!(
+                "    {name}  {media_type}  {}",
+                size(artifact.size)
+            ));
+        }
+        if let Some(more @ 1..) = artifacts.len().checked_sub(RESULT_LINES) {
+            self.line(&self.style.dim(&format!("    … {more} more files")));
+        }
+    }
 }
 
 impl<W: Write + Send> Observer for Terminal<W> {
@@ -154,7 +184,10 @@ impl<W: Write + Send> Observer for Terminal<W> {
                     }
                 }
             }
-            EventKind::ToolResult { status, output, .. } => self.result(*status, &output.text),
+            EventKind::ToolResult { status, output, .. } => {
+                self.result(*status, &output.text);
+                self.artifacts(&output.artifacts);
+            }
             EventKind::Denied { reason, .. } => self.result(Status::Error, reason),
             EventKind::UserMessage { content } if self.words == Words::Whole => {
                 let shown = format!("› {}", printable(content));
@@ -268,6 +301,65 @@ mod tests {
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "● python\n  │ x = 1\n  │ print(x)\n  ✓ 1[2J\n  ✗ no\nOne."
+        );
+    }
+
+    fn result(artifacts: Vec<Artifact>) -> Event {
+        Event {
+            seq: 0,
+            time: jiff::Timestamp::UNIX_EPOCH,
+            kind: EventKind::ToolResult {
+                id: "call_1".into(),
+                name: "python".into(),
+                status: Status::Ok,
+                outside: false,
+                output: ToolOutput {
+                    text: "done".into(),
+                    artifacts,
+                    ..ToolOutput::default()
+                },
+            },
+        }
+    }
+
+    fn artifact(name: &str, size: u64) -> Artifact {
+        Artifact {
+            name: name.into(),
+            media_type: "image/png".into(),
+            size,
+        }
+    }
+
+    #[test]
+    fn files_are_listed_and_lead_to_the_folder() {
+        let files = vec![artifact("figure-1.png", 28_000), artifact("a\x1b[2J b", 3)];
+        let mut out = Vec::new();
+        let mut terminal = Terminal::progress(&mut out, Style::default());
+        terminal.event(&result(files.clone()));
+        let mut terminal = terminal.with_links("/s/files".into());
+        terminal.event(&result(files));
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "  ✓ done\n    \
+             figure-1.png  image/png  28 KB\n    \
+             a[2J b  image/png  3 B\n  \
+             ✓ done\n    \
+             \x1b]8;;file:///s/files/figure-1.png\x1b\\figure-1.png\x1b]8;;\x1b\\  image/png  28 KB\n    \
+             \x1b]8;;file:///s/files/a%1B[2J%20b\x1b\\a[2J b\x1b]8;;\x1b\\  image/png  3 B\n"
+        );
+    }
+
+    #[test]
+    fn of_many_files_the_first_are_listed() {
+        let mut out = Vec::new();
+        let mut terminal = Terminal::progress(&mut out, Style::default());
+        terminal.event(&result(
+            (0..14).map(|n| artifact(&n.to_string(), 1)).collect(),
+        ));
+        let out = String::from_utf8(out).unwrap();
+        assert!(
+            out.ends_with("    11  image/png  1 B\n    … 2 more files\n"),
+            "{out}"
         );
     }
 

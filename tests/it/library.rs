@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use glm_agent::{Agent, EventKind, StopReason, Tool, ToolContext, ToolError, engine::Scripted};
+use glm_agent::{
+    Agent, Artifact, EventKind, Session, StopReason, Tool, ToolContext, ToolError, ToolOutput,
+    engine::Scripted,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::Barrier;
 
 #[derive(Deserialize, JsonSchema)]
@@ -93,4 +97,48 @@ async fn a_tool_that_panics_is_an_observation() {
         .build()
         .unwrap();
     assert_eq!(agent.run("Panic").await.unwrap().answer, "It broke.");
+}
+
+#[tokio::test]
+async fn files_that_a_tool_makes_are_named_in_its_result() {
+    let root = tempfile::tempdir().unwrap();
+    let draw = |_: Nothing, cx: ToolContext| async move {
+        let folder = cx.directory.expect("the session is kept");
+        std::fs::write(folder.join("circle.svg"), "<svg/>")
+            .map_err(|error| ToolError::User(error.to_string()))?;
+        Ok(ToolOutput {
+            artifacts: vec![Artifact {
+                name: "circle.svg".into(),
+                media_type: "image/svg+xml".into(),
+                size: 6,
+            }],
+            ..ToolOutput::from("drawn")
+        })
+    };
+    let agent = Agent::builder()
+        .engine(Scripted::new(["draw\n{}", "\nDone."]).unwrap())
+        .tool(Tool::new("draw", "Draws", draw))
+        .sessions(root.path())
+        .build()
+        .unwrap();
+    let mut session = agent.session(Some("s")).unwrap();
+    agent.say(&mut session, "Draw").await.unwrap();
+    assert!(session.files().unwrap().join("circle.svg").is_file());
+    let logged = Session::read(root.path(), "s").unwrap();
+    assert_eq!(logged, session.events());
+    let result = logged
+        .iter()
+        .find(|event| matches!(event.kind, EventKind::ToolResult { .. }))
+        .map(|event| serde_json::to_value(&event.kind).unwrap());
+    assert_eq!(
+        result,
+        Some(json!({
+            "type": "tool_result",
+            "id": "call_1",
+            "name": "draw",
+            "status": "ok",
+            "text": "drawn",
+            "artifacts": [{"name": "circle.svg", "media_type": "image/svg+xml", "size": 6}],
+        }))
+    );
 }
