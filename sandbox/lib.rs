@@ -8,6 +8,7 @@
 //! let sandbox = Sandbox::open(Path::new("cache"), &|step| eprintln!("{step}")).await?;
 //! let mut session = sandbox.session(Path::new("data"), Limits::default()).await?;
 //! session.run("x = 41").await?;
+//! session.run("while True: pass").await?; // stopped at its limit, and undone
 //! let cell = session.run("x + 1").await?;
 //! assert_eq!(cell.value.as_deref(), Some("42"));
 //! # Ok(())
@@ -26,28 +27,43 @@
 //! | network | | connect, listen, send or resolve a name |
 //! | processes and threads | | start one, or signal one |
 //! | environment | | see a variable, an argument or the standard input of the host |
-//! | time | read the clocks, sleep | outlive [`Limits::wall`], asleep or busy |
+//! | time | read the clocks, sleep | outlive [`Limits::wall`], asleep or busy, or [`Limits::cpu`] |
 //! | memory | grow to [`Limits::memory_bytes`] | grow further |
 //! | disk | fill `/mnt/data` up to [`Limits::disk_bytes`] and [`Limits::files`] | write more: the write fails in the cell |
-//! | randomness | read the host's | |
+//! | randomness | read as much as it likes | |
 //!
 //! Whatever a cell does, [`Session::run`] reports it in a [`Cell`], and the next
-//! cell runs. Sessions share no memory. Dropping the future that `run` returns
-//! stops the cell.
+//! cell runs: one that was stopped (at a limit, by a crash, by `os._exit`, by a
+//! signal to its process), or that left the interpreter broken, is undone, and
+//! variables are what they were before it. Sessions share no memory. Dropping the
+//! future that `run` returns stops the cell.
+//!
+//! A session that ended with its process is rebuilt by [`Session::restore`] from
+//! what was kept of its cells.
+//!
+//! # Two walls
+//!
+//! On Linux each session is a process of its own, jailed by the kernel: no network
+//! namespace but an empty one, no file but those of the session (Landlock), no
+//! system call but those that cells need (seccomp), no capabilities, and limits on
+//! memory, files and processes. [`Sandbox::walls`] says which of them this system
+//! has, after trying from within what they must prevent.
+//!
+//! The processes are forks of a worker, which is the program itself if it calls
+//! [`run_if_worker`] first in `main`, or `glm` on the path. Elsewhere cells run in
+//! this process, with WebAssembly's wall alone, and a session whose cell was
+//! stopped is rebuilt as after a restart.
 //!
 //! # What it does not promise
 //!
-//! - **One wall.** The boundary is wasmtime's; there is no second one around it
-//!   (a jailed process), so an error in wasmtime's compiler or WASI would be one
-//!   in the sandbox.
-//! - **Variables after a stop.** A cell that is stopped (at its wall limit, by a
-//!   crash, by `os._exit`) takes the interpreter with it. The next cell starts
-//!   with none of the earlier cells' variables; files stay.
-//! - **Files are the guest's.** Names and contents under `data_dir` are chosen by
-//!   the guest. It makes no links, but a host program should still open them
-//!   without following any.
+//! - **Files are the guest's, and not undone.** Names and contents under `data_dir`
+//!   are chosen by the guest. It makes no links, but others may; [`files`] lists and
+//!   opens them without following any.
 //! - **Disk by size, not by block.** What files say is their length counts, and
 //!   the host's own writes to `data_dir` count once the next cell writes.
+//! - **A rebuilt session is as good as its cells are repeatable.** Clocks and
+//!   randomness are; a file that a cell changed in place, and that was there before
+//!   the session, is not.
 //! - **Timing is visible**, and so is the processor's speed.
 
 mod cache;
