@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     Agent, Error,
-    calls::{Calls, News, effects_of},
+    calls::{Calls, News, QUICK, effects_of},
     event::{CallId, Event, EventKind, StopReason},
     session::Session,
     state::{Outcome, PlannedCall, Rules, State, Step},
@@ -31,8 +31,8 @@ pub trait Observer: Send {
     /// that follows.
     fn delta(&mut self, _delta: &Delta) {}
 
-    /// A call printed something while it runs: lines, or parts of one. The result
-    /// that follows holds it again.
+    /// A call that takes longer printed something: lines, or parts of one. The
+    /// result that follows holds it again.
     fn progress(&mut self, _call: &CallId, _text: &str) {}
 }
 
@@ -285,7 +285,7 @@ impl<'a> Driver<'a> {
             directory: self.session.files(),
             ..ToolContext::default()
         };
-        let mut calls = Calls::new(registry, calls, cx);
+        let mut calls = Calls::new(registry, calls, cx, QUICK);
         let mut fatal = None;
         while let Some(news) = calls.next().await {
             match news {

@@ -187,22 +187,23 @@ impl<W: Write> Terminal<W> {
         if left_out > 0 {
             self.more(left_out, "lines");
         }
-        let new = after(&live.said, &output.text);
-        let nothing = if live.said.is_empty() {
+        let artifacts = &output.artifacts;
+        let new = after(&live.said, &output.text).lines();
+        let new: Vec<&str> = new.filter(|line| !is_list_of(line, artifacts)).collect();
+        let nothing = if live.said.is_empty() && artifacts.is_empty() {
             "(no output)"
         } else {
             ""
         };
-        self.outcome(status, new, nothing);
-        self.artifacts(&output.artifacts);
+        self.outcome(status, &new, nothing);
+        self.artifacts(artifacts);
         self.open.retain(|(open, _)| open != id);
         self.several &= !self.open.is_empty();
     }
 
-    /// A sign, and a text or what stands for an empty one.
-    fn outcome(&mut self, status: Status, text: &str, nothing: &str) {
+    /// A sign, and lines or what stands for none.
+    fn outcome(&mut self, status: Status, lines: &[&str], nothing: &str) {
         let sign = if status == Status::Ok { "✓" } else { "✗" };
-        let lines: Vec<&str> = text.lines().collect();
         for (index, line) in lines.iter().take(RESULT_LINES).enumerate() {
             let lead = if index == 0 { sign } else { " " };
             let shown = cut(&printable(line), LINE_CHARS);
@@ -258,7 +259,8 @@ impl<W: Write + Send> Observer for Terminal<W> {
             } => self.result(id, *status, output),
             EventKind::Denied { id, reason } => {
                 self.open.retain(|(open, _)| open != id);
-                self.outcome(Status::Error, reason, "");
+                let lines: Vec<&str> = reason.lines().collect();
+                self.outcome(Status::Error, &lines, "");
             }
             EventKind::UserMessage { content } if self.words == Words::Whole => {
                 let shown = format!("› {}", printable(content));
@@ -338,6 +340,15 @@ pub fn printable(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
         .collect()
+}
+
+/// Whether this is the line by which a model is told of files that are listed
+/// below it anyway.
+fn is_list_of(line: &str, artifacts: &[Artifact]) -> bool {
+    let names = line.strip_prefix("files: ");
+    names
+        .zip(artifacts.first())
+        .is_some_and(|(names, first)| names.starts_with(&first.name))
 }
 
 fn cut(text: &str, limit: usize) -> String {

@@ -55,7 +55,7 @@ fn stdout_holds_the_answer_and_nothing_else() {
         output,
         Output {
             stdout: "The sum is 5.\n".into(),
-            stderr: "● add {\"a\":2,\"b\":3}\n    5\n  ✓\n".into(),
+            stderr: "● add {\"a\":2,\"b\":3}\n  ✓ 5\n".into(),
             code: Some(0),
         }
     );

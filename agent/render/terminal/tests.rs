@@ -48,7 +48,7 @@ fn result(artifacts: Vec<Artifact>) -> Event {
             status: Status::Ok,
             outside: false,
             output: ToolOutput {
-                text: "done".into(),
+                text: "done\nfiles: figure-1.png (28000 bytes)".into(),
                 artifacts,
                 ..ToolOutput::default()
             },
