@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 use glm_agent_model::{Delta, Finish, Reply, Request, ToolCall, ToolChoice};
-use glm_agent_tools::{Effects, ToolContext, ToolError, ToolOutput};
+use glm_agent_tools::{ToolContext, ToolError};
 use jiff::{Timestamp, ZonedDateTime};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     Agent, Error,
-    event::{Event, EventKind, Status, StopReason},
+    calls::{Calls, News, QUICK, effects_of},
+    event::{CallId, Event, EventKind, StopReason},
     session::Session,
     state::{Outcome, PlannedCall, Rules, State, Step},
     view::view,
@@ -20,8 +21,6 @@ use crate::{
 
 /// How long the last reply of a run that ran out of time may take.
 const LAST_WORD: Duration = Duration::from_secs(60);
-/// Calls of one reply that run at the same time.
-const CALLS_AT_ONCE: usize = 8;
 
 /// Watches a run as it happens.
 pub trait Observer: Send {
@@ -31,6 +30,10 @@ pub trait Observer: Send {
     /// The model wrote something. What was written comes whole in the event
     /// that follows.
     fn delta(&mut self, _delta: &Delta) {}
+
+    /// A call that takes longer printed something: lines, or parts of one. The
+    /// result that follows holds it again.
+    fn progress(&mut self, _call: &CallId, _text: &str) {}
 }
 
 /// Watches nothing.
@@ -275,44 +278,29 @@ impl<'a> Driver<'a> {
                 arguments: call.arguments.clone(),
             })?;
         }
-        let agent = self.agent;
+        let registry = &self.agent.registry;
         let cx = ToolContext {
             cancel: self.work.clone(),
             session: self.session.id().to_owned(),
             directory: self.session.files(),
+            ..ToolContext::default()
         };
-        let mut results = stream::iter(calls)
-            .map(|PlannedCall { id, call }| {
-                let cx = cx.clone();
-                async move {
-                    let result = agent.registry.call(&call.name, call.arguments, cx).await;
-                    (id, call.name, result)
-                }
-            })
-            .buffer_unordered(CALLS_AT_ONCE);
+        let mut calls = Calls::new(registry, calls, cx, QUICK);
         let mut fatal = None;
-        while let Some((id, name, result)) = results.next().await {
-            let (status, output) = match result {
-                Ok(output) if output.failed => (Status::Failed, output),
-                Ok(output) => (Status::Ok, output),
-                Err(error) => {
-                    let text = error.to_string();
-                    if matches!(error, ToolError::Fatal(_)) {
+        while let Some(news) = calls.next().await {
+            match news {
+                News::Said(id, text) => self.observer.progress(&id, &text),
+                News::Ended(ended) => {
+                    if let Err(ToolError::Fatal(reason)) = &ended.result {
                         fatal = Some(Error::Tool {
-                            name: name.clone(),
-                            reason: text.clone(),
+                            name: ended.name.clone(),
+                            reason: reason.clone(),
                         });
                     }
-                    (Status::Error, ToolOutput::from(format!("error: {text}")))
+                    let effects = effects_of(registry, &ended.name);
+                    self.append(ended.into_event(effects))?;
                 }
-            };
-            self.append(EventKind::ToolResult {
-                id,
-                outside: effects_of(&agent.registry, &name).network,
-                name,
-                status,
-                output,
-            })?;
+            }
         }
         fatal.map_or(Ok(()), Err)
     }
@@ -328,13 +316,6 @@ impl<'a> Driver<'a> {
         }
         Ok(())
     }
-}
-
-fn effects_of(registry: &glm_agent_tools::Registry, name: &str) -> Effects {
-    registry
-        .get(name)
-        .map(glm_agent_tools::Tool::declared_effects)
-        .unwrap_or_default()
 }
 
 /// Cancels a token when time is up; dropping the guard stops the clock.

@@ -28,6 +28,7 @@
 
 mod agent;
 pub mod budget;
+mod calls;
 pub mod driver;
 pub mod engine;
 mod error;
@@ -49,7 +50,7 @@ pub use glm_agent_sandbox as sandbox;
 pub use glm_agent_sandbox::run_if_worker;
 pub use glm_agent_tools as tools;
 pub use glm_agent_tools::{
-    Artifact, Effects, Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput,
+    Artifact, Effects, Invoke, PastCall, Progress, Tool, ToolContext, ToolError, ToolOutput,
 };
 pub use policy::Policy;
 pub use session::Session;

@@ -15,6 +15,7 @@ mod error;
 pub mod fetch;
 pub mod manifest;
 pub mod net_guard;
+mod progress;
 pub mod python;
 pub mod registry;
 pub mod schema;
@@ -23,5 +24,6 @@ pub mod tool;
 
 pub use artifact::Artifact;
 pub use error::Error;
+pub use progress::Progress;
 pub use registry::Registry;
 pub use tool::{Effects, Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput};

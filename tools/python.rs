@@ -134,7 +134,7 @@ impl Invoke for Interpreter {
         };
         let cell = notebook
             .session
-            .run(code)
+            .run_watched(code, &mut |piece| cx.progress.say(&piece.text))
             .await
             .map_err(|error| failed("run Python", &error))?;
         let mut text = cell.observation();

@@ -73,7 +73,7 @@ impl Registry {
     }
 
     /// Calls a tool: arguments are checked, time is limited, and the text that
-    /// comes back is fit to be shown.
+    /// comes back, or is said meanwhile, is fit to be shown.
     ///
     /// Ends at once when `cx.cancel` is cancelled; what the tool was doing is
     /// dropped then, as it is at its time limit.
@@ -86,7 +86,7 @@ impl Registry {
         &self,
         name: &str,
         arguments: Value,
-        cx: ToolContext,
+        mut cx: ToolContext,
     ) -> Result<ToolOutput, ToolError> {
         let Entry { tool, schema } = self.entry(name).ok_or_else(|| self.unknown(name))?;
         let arguments = match schema {
@@ -97,6 +97,8 @@ impl Registry {
         };
         let cancel = cx.cancel.clone();
         let limit = tool.time_limit();
+        let (progress, _ending) = std::mem::take(&mut cx.progress).for_one_call();
+        cx.progress = progress;
         let run = AssertUnwindSafe(async { tool.invoke(arguments, cx).await }).catch_unwind();
         let result = tokio::select! {
             biased;

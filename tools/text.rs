@@ -4,13 +4,20 @@
 //! prompt's encoder knows observations as data and encodes such a string as
 //! ordinary text, and altering it here would falsify what the tool said.
 
-use std::{borrow::Cow, iter::Peekable, str::Chars};
+mod printable;
+
+pub use printable::Cleaner;
+use printable::printable;
 
 /// Longest result of a tool that a model is shown, in bytes.
 pub const CAP: usize = 16 << 10;
 
 /// Room kept for the note of what was left out, in bytes.
 const NOTE: usize = 48;
+
+/// What such a note is made of, around the number of bytes.
+const NOTE_START: &str = "\n[... ";
+const NOTE_END: &str = " bytes left out ...]\n";
 
 /// Removes terminal escapes and control characters other than newline and tab,
 /// then, if more than `cap` bytes are left, the middle, saying how much.
@@ -26,10 +33,7 @@ pub fn clean(text: &str, cap: usize) -> String {
     let tail = plain.ceil_char_boundary(plain.len() - half);
     let (start, rest) = plain.split_at(head);
     let (left_out, end) = rest.split_at(tail - head);
-    format!(
-        "{start}\n[... {} bytes left out ...]\n{end}",
-        left_out.len()
-    )
+    format!("{start}{NOTE_START}{}{NOTE_END}{end}", left_out.len())
 }
 
 /// A number of bytes as people write it, such as `28 KB`.
@@ -47,60 +51,52 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.digits$} {unit}")
 }
 
-/// The text without escapes and control characters.
-fn printable(text: &str) -> Cow<'_, str> {
-    let unprintable = |c: char| c.is_control() && c != '\n' && c != '\t';
-    if !text.contains(unprintable) {
-        return text.into();
+/// What of a tool's result is new to somebody who has seen `said`, its output
+/// while it ran: everything, if the result does not begin with that.
+///
+/// Both texts must have been [clean]ed, which may have left out the result's
+/// middle. Blanks at the end of `said` do not count, nor do the newlines after it.
+pub fn after<'a>(said: &str, result: &'a str) -> &'a str {
+    let said = said.trim_end_matches('\n');
+    if said.is_empty() {
+        return result;
     }
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '\u{1b}' => skip_escape(&mut rest),
-            '\u{9b}' => skip_control_sequence(&mut rest),
-            c if unprintable(c) => {}
-            c => kept.push(c),
-        }
+    if let Some(rest) = result.strip_prefix(said) {
+        return rest.trim_start_matches('\n');
     }
-    kept.into()
+    let rest = result.strip_prefix(said.trim_end());
+    if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('\n')) {
+        return rest.trim_start_matches('\n');
+    }
+    after_note(said, result).unwrap_or(result)
 }
 
-/// Skips what follows an ESC (ECMA-48). An incomplete sequence ends where
-/// printable text or the next escape begins, so that it hides nothing.
-fn skip_escape(rest: &mut Peekable<Chars<'_>>) {
-    match rest.peek() {
-        Some('[') => {
-            rest.next();
-            skip_control_sequence(rest);
-        }
-        // Operating system command and its kin: a string up to BEL or ESC \.
-        Some(']' | 'P' | 'X' | '^' | '_') => {
-            let mut string = rest.clone();
-            string.next();
-            let end = string.find(|c| c.is_control());
-            let ended = match end {
-                Some('\u{7}' | '\u{9c}') => true,
-                Some('\u{1b}') => string.next() == Some('\\'),
-                _ => false,
-            };
-            if ended {
-                *rest = string;
-            } else {
-                rest.next();
-            }
-        }
-        _ => {
-            while rest.next_if(|c| (' '..='/').contains(c)).is_some() {}
-            rest.next_if(|c| ('0'..='~').contains(c));
-        }
+/// The same for a result whose middle was left out.
+fn after_note<'a>(said: &str, result: &'a str) -> Option<&'a str> {
+    let pairs = result.chars().zip(said.chars());
+    let same: usize = pairs
+        .take_while(|(a, b)| a == b)
+        .map(|(c, _)| c.len_utf8())
+        .sum();
+    // The newline before the note may be the same in both.
+    let near = result
+        .get(..same)?
+        .strip_suffix('\n')
+        .map_or(same, str::len);
+    let start = near + result.get(near..)?.find(NOTE_START)?;
+    let note = result.get(start + NOTE_START.len()..)?;
+    let (left_out, end) = note.split_once(NOTE_END)?;
+    let length = start + left_out.parse::<usize>().ok()? + end.len();
+    if start > same {
+        return None;
     }
-}
-
-/// Skips the parameters and the final byte of a control sequence.
-fn skip_control_sequence(rest: &mut Peekable<Chars<'_>>) {
-    while rest.next_if(|c| (' '..='?').contains(c)).is_some() {}
-    rest.next_if(|c| ('@'..='~').contains(c));
+    let new = length.saturating_sub(said.len());
+    let shown = end.len().checked_sub(new).and_then(|seen| end.get(seen..));
+    Some(
+        shown
+            .unwrap_or(result.get(start..)?)
+            .trim_start_matches('\n'),
+    )
 }
 
 #[cfg(test)]
@@ -167,7 +163,36 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_was_said_while_a_tool_ran_is_not_new() {
+        for (said, result, new) in [
+            ("", "all", "all"),
+            ("1\n2\n", "1\n2", ""),
+            ("1\n2\n", "1\n2\n42", "42"),
+            ("no newline", "no newline\n42", "42"),
+            ("blanks \n\n", "blanks", ""),
+            ("blanks \n", "blanks\n42", "42"),
+            ("blanks ", "blanks42", "blanks42"),
+            ("something else", "1\n2", "1\n2"),
+            ("some", "so", "so"),
+        ] {
+            assert_eq!(after(said, result), new, "{said:?} {result:?}");
+        }
+        let said = "a long line\n".repeat(100);
+        assert_eq!(after(&said, &clean(&format!("{said}42"), 200)), "42");
+        let result = clean(&format!("{said}{}", "new\n".repeat(100)), 200);
+        assert!(after(&said, &result).starts_with("[... "), "{result}");
+    }
+
     proptest! {
+        #[test]
+        fn of_a_shortened_result_the_new_end_is_found(
+            said in "[a-c\n]{0,300}[a-c]", new in "[x-z]([x-z\n]{0,20}[x-z])?", cap in 100..200usize
+        ) {
+            let result = clean(&format!("{said}\n{new}"), cap);
+            prop_assert_eq!(after(&said, &result), new.as_str());
+        }
+
         #[test]
         fn fits_is_printable_and_does_not_change_again(text in any::<String>(), cap in 0..200usize) {
             let once = clean(&text, cap);

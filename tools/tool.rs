@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Artifact, schema};
+use crate::{Artifact, Progress, schema};
 
 /// How long a call may take unless the tool says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -207,6 +207,8 @@ pub struct ToolContext {
     /// The session's own folder for files, kept with it. `None` when the
     /// session is not kept.
     pub directory: Option<PathBuf>,
+    /// Takes what the tool prints while it runs, to be shown to whoever waits.
+    pub progress: Progress,
 }
 
 /// What a tool hands back to the model.

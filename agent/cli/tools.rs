@@ -102,7 +102,7 @@ async fn call(
     let cx = ToolContext {
         cancel: cancel.clone(),
         session: "tools-call".to_owned(),
-        directory: None,
+        ..ToolContext::default()
     };
     // The sandbox keeps its limit itself: its first use takes longer.
     let limit = timeout.filter(|_| !takes_text).unwrap_or(Duration::MAX);

@@ -1,12 +1,18 @@
 //! Events as a person at a terminal wants to see them.
 
-use std::{io::Write, path::PathBuf};
+mod live;
+
+use std::{collections::HashMap, io::Write, path::PathBuf};
 
 use glm_agent_model::Delta;
-use glm_agent_tools::{Artifact, text::size};
+use glm_agent_tools::{
+    Artifact, ToolOutput,
+    text::{after, size},
+};
 use serde_json::Value;
 
-use crate::{Event, EventKind, Observer, Status, state::answer_of};
+use crate::{Event, EventKind, Observer, Status, event::CallId, state::answer_of};
+use live::Live;
 
 /// How many lines of a result, and how many of its files, are shown.
 const RESULT_LINES: usize = 12;
@@ -52,6 +58,13 @@ pub struct Terminal<W> {
     style: Style,
     words: Words,
     files: Option<PathBuf>,
+    /// The calls that have no result yet, by their tools.
+    open: Vec<(CallId, String)>,
+    /// Several are open, or were since none was.
+    several: bool,
+    /// The call of which something was shown last.
+    current: Option<CallId>,
+    live: HashMap<CallId, Live>,
     at_line_start: bool,
     /// What was written last is a thought.
     thinking: bool,
@@ -73,6 +86,10 @@ impl<W: Write> Terminal<W> {
             style,
             words: Words::None,
             files: None,
+            open: Vec::new(),
+            several: false,
+            current: None,
+            live: HashMap::new(),
             at_line_start: true,
             thinking: false,
         }
@@ -123,9 +140,70 @@ impl<W: Write> Terminal<W> {
         self.write(&format!("{text}\n"));
     }
 
-    fn result(&mut self, status: Status, text: &str) {
+    fn call(&mut self, id: &CallId, name: &str, arguments: &Value) {
+        self.open.push((id.clone(), name.to_owned()));
+        self.several = self.open.len() > 1;
+        self.current = Some(id.clone());
+        let head = format!("● {}", self.style.bold(name));
+        match arguments {
+            Value::String(text) => {
+                self.line(&head);
+                for line in text.trim().lines() {
+                    self.line(&format!("  │ {}", printable(line)));
+                }
+            }
+            other => {
+                let arguments = printable(&other.to_string());
+                self.line(&format!("{head} {}", cut(&arguments, LINE_CHARS)));
+            }
+        }
+    }
+
+    /// Says of which call the next lines are, where that is not clear.
+    fn turn_to(&mut self, id: &CallId) {
+        if self.current.as_ref() == Some(id) {
+            return;
+        }
+        if let Some(live) = self
+            .current
+            .take()
+            .and_then(|last| self.live.get_mut(&last))
+        {
+            live.break_line();
+        }
+        self.current = Some(id.clone());
+        let of_several = |(open, _): &&(CallId, String)| self.several && open == id;
+        if let Some((id, name)) = self.open.iter().find(of_several) {
+            let heading = self.style.dim(&format!("  {id}: {name}"));
+            self.line(&heading);
+        }
+    }
+
+    /// What a call came to, but for what it printed while it ran.
+    fn result(&mut self, id: &CallId, status: Status, output: &ToolOutput) {
+        self.turn_to(id);
+        let live = self.live.remove(id).unwrap_or_default();
+        let left_out = live.left_out();
+        if left_out > 0 {
+            self.more(left_out, "lines");
+        }
+        let artifacts = &output.artifacts;
+        let new = after(&live.said, &output.text).lines();
+        let new: Vec<&str> = new.filter(|line| !is_list_of(line, artifacts)).collect();
+        let nothing = if live.said.is_empty() && artifacts.is_empty() {
+            "(no output)"
+        } else {
+            ""
+        };
+        self.outcome(status, &new, nothing);
+        self.artifacts(artifacts);
+        self.open.retain(|(open, _)| open != id);
+        self.several &= !self.open.is_empty();
+    }
+
+    /// A sign, and lines or what stands for none.
+    fn outcome(&mut self, status: Status, lines: &[&str], nothing: &str) {
         let sign = if status == Status::Ok { "✓" } else { "✗" };
-        let lines: Vec<&str> = text.lines().collect();
         for (index, line) in lines.iter().take(RESULT_LINES).enumerate() {
             let lead = if index == 0 { sign } else { " " };
             let shown = cut(&printable(line), LINE_CHARS);
@@ -137,11 +215,15 @@ impl<W: Write> Terminal<W> {
             });
         }
         if lines.is_empty() {
-            self.line(&self.style.dim(&format!("  {sign} (no output)")));
+            let shown = format!("  {sign} {nothing}");
+            self.line(&self.style.dim(shown.trim_end()));
         } else if lines.len() > RESULT_LINES {
-            let more = format!("    … {} more lines", lines.len() - RESULT_LINES);
-            self.line(&self.style.dim(&more));
+            self.more(lines.len() - RESULT_LINES, "lines");
         }
+    }
+
+    fn more(&mut self, count: usize, what: &str) {
+        self.line(&self.style.dim(&format!("    … {count} more {what}")));
     }
 
     fn artifacts(&mut self, artifacts: &[Artifact]) {
@@ -159,7 +241,7 @@ impl<W: Write> Terminal<W> {
             ));
         }
         if let Some(more @ 1..) = artifacts.len().checked_sub(RESULT_LINES) {
-            self.line(&self.style.dim(&format!("    … {more} more files")));
+            self.more(more, "files");
         }
     }
 }
@@ -168,27 +250,18 @@ impl<W: Write + Send> Observer for Terminal<W> {
     fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::ToolCallRequested {
-                name, arguments, ..
-            } => {
-                let head = format!("● {}", self.style.bold(name));
-                match arguments {
-                    Value::String(text) => {
-                        self.line(&head);
-                        for line in text.trim().lines() {
-                            self.line(&format!("  │ {}", printable(line)));
-                        }
-                    }
-                    other => {
-                        let arguments = printable(&other.to_string());
-                        self.line(&format!("{head} {}", cut(&arguments, LINE_CHARS)));
-                    }
-                }
+                id,
+                name,
+                arguments,
+            } => self.call(id, name, arguments),
+            EventKind::ToolResult {
+                id, status, output, ..
+            } => self.result(id, *status, output),
+            EventKind::Denied { id, reason } => {
+                self.open.retain(|(open, _)| open != id);
+                let lines: Vec<&str> = reason.lines().collect();
+                self.outcome(Status::Error, &lines, "");
             }
-            EventKind::ToolResult { status, output, .. } => {
-                self.result(*status, &output.text);
-                self.artifacts(&output.artifacts);
-            }
-            EventKind::Denied { reason, .. } => self.result(Status::Error, reason),
             EventKind::UserMessage { content } if self.words == Words::Whole => {
                 let shown = format!("› {}", printable(content));
                 self.line(&self.style.bold(&shown));
@@ -243,6 +316,22 @@ impl<W: Write + Send> Observer for Terminal<W> {
             self.write(text);
         }
     }
+
+    fn progress(&mut self, call: &CallId, text: &str) {
+        self.turn_to(call);
+        let live = self.live.entry(call.clone()).or_default();
+        let is_new_line = live.is_new_line();
+        let shown = live.push(text);
+        if is_new_line && !shown.is_empty() && !self.at_line_start {
+            self.write("\n");
+        }
+        let lines = shown.trim_end_matches('\n');
+        let end = shown.strip_prefix(lines).unwrap_or_default();
+        if !lines.is_empty() {
+            self.write(&self.style.dim(lines));
+        }
+        self.write(end);
+    }
 }
 
 /// Text without what a terminal would obey: control characters but for
@@ -251,6 +340,15 @@ pub fn printable(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
         .collect()
+}
+
+/// Whether this is the line by which a model is told of files that are listed
+/// below it anyway.
+fn is_list_of(line: &str, artifacts: &[Artifact]) -> bool {
+    let names = line.strip_prefix("files: ");
+    names
+        .zip(artifacts.first())
+        .is_some_and(|(names, first)| names.starts_with(&first.name))
 }
 
 fn cut(text: &str, limit: usize) -> String {
@@ -263,116 +361,4 @@ fn cut(text: &str, limit: usize) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use glm_agent_tools::ToolOutput;
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn calls_and_results_are_shown_and_escapes_are_not_obeyed() {
-        let mut out = Vec::new();
-        let mut terminal = Terminal::conversation(&mut out, Style { color: false });
-        for kind in [
-            EventKind::ToolCallRequested {
-                id: "call_1".into(),
-                name: "python".into(),
-                arguments: json!("x = 1\nprint(x)"),
-            },
-            EventKind::ToolResult {
-                id: "call_1".into(),
-                name: "python".into(),
-                status: Status::Ok,
-                outside: false,
-                output: ToolOutput::from("1\x1b[2J"),
-            },
-            EventKind::Denied {
-                id: "call_2".into(),
-                reason: "no".into(),
-            },
-        ] {
-            terminal.event(&Event {
-                seq: 0,
-                time: jiff::Timestamp::UNIX_EPOCH,
-                kind,
-            });
-        }
-        terminal.delta(&Delta::Text("\nOne.".into()));
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "● python\n  │ x = 1\n  │ print(x)\n  ✓ 1[2J\n  ✗ no\nOne."
-        );
-    }
-
-    fn result(artifacts: Vec<Artifact>) -> Event {
-        Event {
-            seq: 0,
-            time: jiff::Timestamp::UNIX_EPOCH,
-            kind: EventKind::ToolResult {
-                id: "call_1".into(),
-                name: "python".into(),
-                status: Status::Ok,
-                outside: false,
-                output: ToolOutput {
-                    text: "done".into(),
-                    artifacts,
-                    ..ToolOutput::default()
-                },
-            },
-        }
-    }
-
-    fn artifact(name: &str, size: u64) -> Artifact {
-        Artifact {
-            name: name.into(),
-            media_type: "image/png".into(),
-            size,
-        }
-    }
-
-    #[test]
-    fn files_are_listed_and_lead_to_the_folder() {
-        let files = vec![artifact("figure-1.png", 28_000), artifact("a\x1b[2J b", 3)];
-        let mut out = Vec::new();
-        let mut terminal = Terminal::progress(&mut out, Style::default());
-        terminal.event(&result(files.clone()));
-        let mut terminal = terminal.with_links("/s/files".into());
-        terminal.event(&result(files));
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "  ✓ done\n    \
-             figure-1.png  image/png  28 KB\n    \
-             a[2J b  image/png  3 B\n  \
-             ✓ done\n    \
-             \x1b]8;;file:///s/files/figure-1.png\x1b\\figure-1.png\x1b]8;;\x1b\\  image/png  28 KB\n    \
-             \x1b]8;;file:///s/files/a%1B[2J%20b\x1b\\a[2J b\x1b]8;;\x1b\\  image/png  3 B\n"
-        );
-    }
-
-    #[test]
-    fn of_many_files_the_first_are_listed() {
-        let mut out = Vec::new();
-        let mut terminal = Terminal::progress(&mut out, Style::default());
-        terminal.event(&result(
-            (0..14).map(|n| artifact(&n.to_string(), 1)).collect(),
-        ));
-        let out = String::from_utf8(out).unwrap();
-        assert!(
-            out.ends_with("    11  image/png  1 B\n    … 2 more files\n"),
-            "{out}"
-        );
-    }
-
-    #[test]
-    fn thoughts_are_set_apart() {
-        let mut out = Vec::new();
-        let mut terminal = Terminal::conversation(&mut out, Style { color: true });
-        terminal.delta(&Delta::Reasoning("Two".into()));
-        terminal.delta(&Delta::Reasoning(" it is.".into()));
-        terminal.delta(&Delta::Text("\nTwo.".into()));
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "\x1b[2mTwo\x1b[0m\x1b[2m it is.\x1b[0m\n\nTwo."
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,9 @@
 //! `glm run`: answers, events, limits and exit codes, with scripted replies.
 
-use std::process::Stdio;
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::Stdio,
+};
 
 use serde_json::json;
 
@@ -56,6 +59,41 @@ fn stdout_holds_the_answer_and_nothing_else() {
             code: Some(0),
         }
     );
+}
+
+#[test]
+fn what_a_call_prints_is_shown_while_it_runs_and_once() {
+    let glm = Glm::new();
+    glm.file(
+        "tools.toml",
+        "[[tools]]\nname = \"count\"\ndescription = \"Counts\"\n\
+         command = [\"sh\", \"-c\", \"echo one; while [ ! -e seen ]; do sleep 0.01; done; echo two\"]\n\
+         parameters = { type = \"object\", properties = {} }\n",
+    );
+    let engine = glm.script(&["count\n{}", "\nDone."]);
+    let mut child = glm
+        .command(&[
+            "run",
+            "Count",
+            "--engine",
+            &engine,
+            "--tools",
+            "./tools.toml",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut shown = String::new();
+    while !shown.contains("one") {
+        assert_ne!(stderr.read_line(&mut shown).unwrap(), 0, "{shown}");
+    }
+    glm.file("seen", "");
+    stderr.read_to_string(&mut shown).unwrap();
+    assert_eq!(shown, "● count {}\n    one\n    two\n  ✓\n");
+    let output = Output::of(child.wait_with_output().unwrap());
+    assert_eq!((output.stdout.as_str(), output.code), ("Done.\n", Some(0)));
 }
 
 #[test]

@@ -1,6 +1,12 @@
-//! `glm tools call python`: the sandbox as a user reaches it.
+//! The sandbox as a user reaches it.
 
-use crate::glm::{Glm, Output};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    process::Stdio,
+};
+
+use crate::glm::{Glm, Output, of_type};
 
 fn python(code: &str, more: &[&str]) -> Output {
     let mut args = vec!["tools", "call", "python", code];
@@ -66,4 +72,62 @@ fn an_exception_is_shown_with_its_line_and_fails_the_call() {
     let output = python("x = 1\nx / 0", &[]);
     assert_eq!(output.code, Some(1));
     insta::assert_snapshot!(output.stdout);
+}
+
+#[test]
+fn output_is_shown_while_the_cell_runs() {
+    let glm = Glm::new();
+    let cell = "import os, time\nprint('one')\nwhile not os.path.exists('seen'): time.sleep(0.01)\nprint('two')\n6 * 7";
+    let engine = glm.script(&[&format!("python\n{cell}"), "\nDone."]);
+    let mut child = glm
+        .command(&["run", "Count", "--engine", &engine, "--session", "s"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut shown = String::new();
+    while !shown.contains("    one\n") {
+        assert_ne!(stderr.read_line(&mut shown).unwrap(), 0, "{shown}");
+    }
+    fs::write(glm.folder().join("data/sessions/s/files/seen"), "").unwrap();
+    stderr.read_to_string(&mut shown).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(
+        shown.ends_with(
+            "  │ 6 * 7\n    one\n    two\n  ✓ 42\n    seen  application/octet-stream  0 B\n"
+        ),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_session_that_goes_on_in_another_process_has_its_variables_and_files() {
+    let glm = Glm::new();
+    let cells = [
+        "import random, time\nx = random.random()\nt = time.time()\nprint(x, t)",
+        "with open('log.txt', 'a') as log: log.write('once\\n')\nx / 0",
+        "print(x, t)\nprint(open('log.txt').read(), end='')",
+    ];
+    let replies: Vec<String> = cells
+        .iter()
+        .flat_map(|cell| [format!("python\n{cell}"), "\nDone.".into()])
+        .collect();
+    let replies: Vec<&str> = replies.iter().map(String::as_str).collect();
+    let engine = glm.script(&replies);
+    let mut texts = Vec::new();
+    for _ in cells {
+        let events = glm.events(&[
+            "run",
+            "Go on",
+            "--json",
+            "--engine",
+            &engine,
+            "--session",
+            "s",
+        ]);
+        let result = of_type(&events, "tool_result")[0];
+        texts.push(result["text"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(texts[2], format!("{}\nonce", texts[0]));
 }

@@ -9,7 +9,7 @@ use tokio::{
     process::{Child, Command as Process},
 };
 
-use crate::{Invoke, ToolContext, ToolError, ToolOutput};
+use crate::{Invoke, Progress, ToolContext, ToolError, ToolOutput};
 
 /// The variables that every command sees.
 pub const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT"];
@@ -57,7 +57,7 @@ impl Command {
 
 #[async_trait]
 impl Invoke for Command {
-    async fn invoke(&self, arguments: Value, _cx: ToolContext) -> Result<ToolOutput, ToolError> {
+    async fn invoke(&self, arguments: Value, cx: ToolContext) -> Result<ToolOutput, ToolError> {
         let mut running = self.start()?;
         let stdin = running.0.stdin.take();
         let (stdout, stderr) = (running.0.stdout.take(), running.0.stderr.take());
@@ -67,7 +67,11 @@ impl Invoke for Command {
                 let _ = stdin.write_all(arguments.to_string().as_bytes()).await;
             }
         };
-        let ((), stdout, stderr) = tokio::join!(feed, kept(stdout), kept(stderr));
+        let ((), stdout, stderr) = tokio::join!(
+            feed,
+            kept(stdout, cx.progress),
+            kept(stderr, Progress::default())
+        );
         let status = running.0.wait().await.map_err(|error| {
             ToolError::Model(format!(
                 "cannot wait for `{}`: {error}",
@@ -108,9 +112,10 @@ impl Drop for Running {
     }
 }
 
-/// Reads a stream to its end and keeps the beginning.
-async fn kept(stream: Option<impl AsyncRead + Unpin>) -> String {
+/// Reads a stream to its end, says what comes, and keeps the beginning.
+async fn kept(stream: Option<impl AsyncRead + Unpin>, progress: Progress) -> String {
     let mut bytes = Vec::new();
+    let mut said = 0;
     let mut dropped = 0;
     if let Some(mut stream) = stream {
         let mut chunk = vec![0; 16 << 10];
@@ -118,6 +123,10 @@ async fn kept(stream: Option<impl AsyncRead + Unpin>) -> String {
             let room = KEPT.saturating_sub(bytes.len()).min(read);
             bytes.extend(chunk.iter().take(room));
             dropped += read - room;
+            let new = bytes.get(said..).unwrap_or_default();
+            let (whole, _) = new.split_at(whole_characters(new));
+            said += whole.len();
+            progress.say(&String::from_utf8_lossy(whole));
         }
     }
     let mut text = String::from_utf8_lossy(&bytes).into_owned();
@@ -125,4 +134,30 @@ async fn kept(stream: Option<impl AsyncRead + Unpin>) -> String {
         text.push_str(&format!("\n[... {dropped} more bytes left out ...]"));
     }
     text
+}
+
+/// How many of the bytes come before a character that is cut off at their end.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let last = bytes.utf8_chunks().last().map_or(&[][..], |c| c.invalid());
+    let is_begun = std::str::from_utf8(last).is_err_and(|e| e.error_len().is_none());
+    bytes.len() - if is_begun { last.len() } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_character_waits_for_the_other_half() {
+        for (bytes, whole) in [
+            (&b"ab"[..], 2),
+            ("a€".as_bytes(), 4),
+            (b"a\xe2\x82", 1),
+            (b"a\xff", 2),
+            (b"\xff\xe2", 1),
+            (b"", 0),
+        ] {
+            assert_eq!(whole_characters(bytes), whole, "{bytes:?}");
+        }
+    }
 }

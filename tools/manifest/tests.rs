@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::{Arc, Mutex};
+
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{Registry, ToolContext, ToolError, ToolOutput};
+use crate::{Progress, Registry, ToolContext, ToolError, ToolOutput};
 
 /// A manifest with one tool that runs a shell script.
 fn script(folder: &Path, script: &str, more: &str) -> Registry {
@@ -42,6 +44,32 @@ async fn a_program_that_fails_shows_what_it_printed() {
         ..ToolOutput::default()
     };
     assert_eq!(call(&registry, json!({})).await, Ok(expected));
+}
+
+#[tokio::test]
+async fn what_a_program_prints_is_passed_on_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    // It goes on when it has been heard.
+    let registry = script(
+        folder.path(),
+        "echo 1; while [ ! -e heard ]; do sleep 0.01; done; printf '\\033[1m2'",
+        "",
+    );
+    let heard = Arc::new(Mutex::new(String::new()));
+    let progress = Progress::new({
+        let (heard, file) = (Arc::clone(&heard), folder.path().join("heard"));
+        move |text| {
+            heard.lock().unwrap().push_str(text);
+            fs::write(&file, "").unwrap();
+        }
+    });
+    let cx = ToolContext {
+        progress,
+        ..ToolContext::default()
+    };
+    let output = registry.call("t", json!({}), cx).await;
+    assert_eq!(output, Ok(ToolOutput::from("1\n2")));
+    assert_eq!(*heard.lock().unwrap(), "1\n2");
 }
 
 #[tokio::test]
