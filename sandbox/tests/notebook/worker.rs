@@ -52,17 +52,18 @@ fn processes_of(folder: &Path) -> Vec<u32> {
         .collect()
 }
 
+fn runs(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(") ").next().unwrap().starts_with(['Z', 'X']))
+}
+
 /// Kills a process and waits until it is dead.
 fn kill(pid: u32) {
     let killed = std::process::Command::new("kill")
         .args(["-9", &pid.to_string()])
         .status();
     assert!(killed.unwrap().success());
-    let runs = || {
-        fs::read_to_string(format!("/proc/{pid}/stat"))
-            .is_ok_and(|stat| !stat.rsplit(") ").next().unwrap().starts_with(['Z', 'X']))
-    };
-    while runs() {
+    while runs(pid) {
         std::thread::yield_now();
     }
 }
@@ -176,18 +177,13 @@ async fn a_dead_template_is_started_anew() {
         .await
         .unwrap();
     session.run("x = 41").await.unwrap();
-    let template = {
-        let notebook = processes_of(data.path())[0];
-        let status = fs::read_to_string(format!("/proc/{notebook}/status")).unwrap();
-        let parent = status
-            .lines()
-            .find_map(|line| line.strip_prefix("PPid:"))
-            .unwrap();
-        parent.trim().parse().unwrap()
-    };
-    kill(template);
-    while !processes_of(data.path()).is_empty() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+    let notebook = processes_of(data.path());
+    let status = fs::read_to_string(format!("/proc/{}/status", notebook[0])).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    kill(parent.unwrap().trim().parse().unwrap());
+    // They die with it.
+    while notebook.iter().any(|pid| runs(*pid)) {
+        std::thread::yield_now();
     }
     assert_eq!(session.run("x + 1").await.unwrap().observation(), "42");
     sandbox
