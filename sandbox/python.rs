@@ -182,7 +182,17 @@ impl Session {
                 cell::push(&mut output, piece);
             }
         };
-        let report = self.run_cell(code, &mut print).await?;
+        let report = match self.run_cell(code, &mut print).await? {
+            Some(report) => report,
+            // Its process was dead before it took the cell.
+            None => {
+                self.settle(&mut notes).await?;
+                let again = self.run_cell(code, &mut print).await?;
+                again.ok_or_else(|| Error::Worker {
+                    detail: "it dies before it runs a cell".into(),
+                })?
+            }
+        };
         let Report {
             mut value,
             outcome,
@@ -265,11 +275,12 @@ impl Session {
         Ok(())
     }
 
+    /// Runs a cell; `None` if nothing has come of it at all.
     async fn run_cell(
         &mut self,
         code: &str,
         print: &mut (dyn FnMut(Output) + Send),
-    ) -> Result<Report, Error> {
+    ) -> Result<Option<Report>, Error> {
         let Some(runner) = &mut self.runner else {
             return Err(Error::Worker {
                 detail: "there is none".into(),
@@ -286,12 +297,13 @@ impl Session {
                 if report.outcome.is_undone() && runner.dies_with_its_cell() {
                     self.runner = None;
                 }
-                Ok(report)
+                Ok(Some(report))
             }
             // It is gone, and its checkpoint with it; the next cell has another.
             Err(_) => {
+                let begun = runner.has_begun();
                 self.runner = None;
-                Ok(Report {
+                Ok(begun.then(|| Report {
                     value: None,
                     outcome: Outcome::Stopped {
                         reason: "the interpreter's process was killed".into(),
@@ -299,7 +311,7 @@ impl Session {
                     truncated: false,
                     notes: Vec::new(),
                     tape,
-                })
+                }))
             }
         }
     }

@@ -177,6 +177,15 @@ impl Runner {
         }
     }
 
+    /// Whether the newest cell may have done something.
+    pub(crate) fn has_begun(&self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Worker(remote) => remote.has_begun(),
+            Self::InProcess(..) => true,
+        }
+    }
+
     /// Gets over a cell that was cancelled.
     ///
     /// # Errors

@@ -83,6 +83,7 @@ impl Template {
             sender: None,
             runner: None,
             cells: 0,
+            begun: false,
             state: State::Idle,
         };
         match within(remote.next()).await? {
@@ -193,6 +194,8 @@ pub(crate) struct Remote {
     runner: Option<OwnedFd>,
     /// Cells that have ended well.
     cells: u64,
+    /// Whether the newest cell was taken by a process.
+    begun: bool,
     state: State,
 }
 
@@ -229,6 +232,7 @@ impl Remote {
         watch: &mut (dyn FnMut(Output) + Send),
     ) -> Result<Report, Error> {
         self.settle().await?;
+        self.begun = false;
         let frame = ToNotebook::Run {
             code: code.into(),
             limits: limits.clone(),
@@ -268,6 +272,11 @@ impl Remote {
             notes: Vec::new(),
             tape,
         })
+    }
+
+    /// Whether the newest cell may have done something.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// Has `/mnt/data` be the session's folder, not the scratch folder it started
@@ -348,6 +357,7 @@ impl Remote {
                 }
             };
             match frame {
+                FromNotebook::Begun => self.begun = true,
                 FromNotebook::Printed(piece) => watch(piece),
                 FromNotebook::Ended(report) => {
                     let alive = !report.outcome.is_undone();

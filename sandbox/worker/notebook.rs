@@ -113,6 +113,7 @@ impl Notebook {
                     tape,
                     replay,
                 } => {
+                    self.say(&FromNotebook::Begun);
                     // Without it, only the limit of wall time holds.
                     let _ = checkpoint::limit_cpu(limits.cpu);
                     let Ok(executor) = executor() else { break };

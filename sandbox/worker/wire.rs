@@ -71,6 +71,8 @@ pub(super) enum FromNotebook {
     Failed {
         detail: String,
     },
+    /// It has taken a cell, and runs it.
+    Begun,
     Printed(Output),
     Ended(Report),
     /// The process that ran the cell is dead; the sender, its checkpoint, has
