@@ -6,6 +6,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "notebook/cache.rs"]
+mod cache;
 #[path = "notebook/escape.rs"]
 mod escape;
 #[path = "notebook/harness.rs"]

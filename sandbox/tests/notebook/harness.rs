@@ -1,28 +1,16 @@
-//! The sandbox as the tests use it. The guest is built once into the user's cache
-//! (`GLM_CACHE_DIR`, or the platform's) and shared by all of them.
+//! The sandbox as the tests use it: one for all of them.
 
 use glm_agent_sandbox::{Cell, Limits, Outcome, Output, Sandbox, Session, Stream, Tape};
-use std::{env, path::PathBuf, time::Duration};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-fn cache_dir() -> PathBuf {
-    if let Some(folder) = env::var_os("GLM_CACHE_DIR") {
-        return folder.into();
-    }
-    let home = PathBuf::from(env::var_os("HOME").expect("a home directory"));
-    let platform = if cfg!(target_os = "macos") {
-        home.join("Library/Caches")
-    } else {
-        env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from)
-    };
-    platform.join("glm-agent")
-}
-
 pub(crate) async fn open() -> Sandbox {
-    Sandbox::open_with(&cache_dir(), &crate::workers(), &|step| eprintln!("{step}"))
-        .await
-        .expect("the sandbox opens")
+    Sandbox::open_with(&crate::cache::cache_dir(), &crate::workers(), &|step| {
+        eprintln!("{step}")
+    })
+    .await
+    .expect("the sandbox opens")
 }
 
 pub(crate) async fn sandbox() -> Sandbox {
