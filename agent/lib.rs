@@ -33,6 +33,7 @@ pub mod driver;
 pub mod engine;
 mod error;
 pub mod event;
+pub mod files;
 pub mod paths;
 pub mod policy;
 pub mod render;

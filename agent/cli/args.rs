@@ -127,6 +127,10 @@ pub struct AgentArgs {
     #[arg(long)]
     pub ephemeral: bool,
 
+    /// Copy this file or folder into /mnt/data, where `python` finds it; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub file: Vec<PathBuf>,
+
     /// When to use colours
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
@@ -217,6 +221,26 @@ pub enum SessionCommand {
         id: String,
 
         /// As JSON, one event a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the files in a session's /mnt/data, or copy them out
+    Files {
+        /// The session's id
+        id: String,
+
+        /// These files, and what is in these folders [default: all]
+        names: Vec<String>,
+
+        /// Copy them into this folder, which is made if it is not there
+        #[arg(long, value_name = "DIR", conflicts_with = "json")]
+        to: Option<PathBuf>,
+
+        /// Replace files that are there
+        #[arg(long, requires = "to")]
+        force: bool,
+
+        /// List them as JSON
         #[arg(long)]
         json: bool,
     },

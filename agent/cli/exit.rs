@@ -80,7 +80,13 @@ impl From<Error> for Failure {
             | Error::NothingToCall
             | Error::NoSession { .. }
             | Error::BadSessionName { .. }
-            | Error::OtherModel { .. } => USAGE,
+            | Error::OtherModel { .. }
+            | Error::File { .. }
+            | Error::FileRefused { .. }
+            | Error::FilesClash { .. }
+            | Error::FilesTooLarge { .. }
+            | Error::FileExists { .. }
+            | Error::NoFile { .. } => USAGE,
             _ => FAILED,
         };
         Self {

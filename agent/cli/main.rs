@@ -7,6 +7,7 @@ mod args;
 #[cfg(feature = "local")]
 mod entry;
 mod exit;
+mod files;
 #[cfg(feature = "local")]
 mod model;
 mod progress;

@@ -17,10 +17,14 @@ use crate::{
 
 /// Does the task and prints the answer.
 pub async fn run(args: RunArgs) -> Result<u8, Failure> {
-    let task = task(&args)?;
+    let mut task = task(&args)?;
+    let files = setup::gather(&args.agent)?;
     let quiet = args.quiet || args.json;
     let agent = setup::agent(&args.agent, args.quiet).await?.build()?;
     let mut session = agent.session(args.agent.session.as_deref())?;
+    if let Some(note) = setup::bring(files, &mut session)? {
+        task = format!("{note}\n\n{task}");
+    }
     let mut json = Jsonl::new(std::io::stdout());
     let style = setup::style(args.agent.color, &std::io::stderr());
     let terminal = Terminal::progress(std::io::stderr(), style);

@@ -12,6 +12,7 @@
 mod beginning;
 mod context;
 mod examples;
+mod files;
 mod glm;
 mod hub;
 mod input;
