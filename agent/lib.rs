@@ -28,6 +28,7 @@
 
 mod agent;
 pub mod budget;
+mod by_hand;
 mod calls;
 pub mod driver;
 pub mod engine;
@@ -43,6 +44,7 @@ pub mod view;
 
 pub use agent::{Agent, AgentBuilder, Run, resume_tools};
 pub use budget::Budget;
+pub use by_hand::call_by_hand;
 pub use driver::{Approver, Decision, Observer};
 pub use error::Error;
 pub use event::{Event, EventKind, Status, StopReason};

@@ -143,6 +143,11 @@ impl Session {
         &self.id
     }
 
+    /// Whether it is on disk.
+    pub fn is_kept(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// Its events so far.
     pub fn events(&self) -> &[Event] {
         &self.events

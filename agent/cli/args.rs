@@ -202,13 +202,31 @@ pub enum ToolsCommand {
         /// JSON arguments, or raw text for tools that take text; `-` reads them from stdin
         arguments: String,
 
-        /// How long the call may take, in seconds
-        #[arg(long, value_parser = seconds, value_name = "S")]
-        timeout: Option<Duration>,
-
         #[command(flatten)]
-        tools: ToolArgs,
+        options: CallOptions,
     },
+}
+
+/// How a tool is called without a model.
+#[derive(Debug, Args)]
+pub struct CallOptions {
+    /// How long the call may take, in seconds
+    #[arg(long, value_parser = seconds, value_name = "S")]
+    pub timeout: Option<Duration>,
+
+    /// Call it in this session, or start it: variables and files are kept from call to call
+    ///
+    /// The session may be a conversation. Its model is not shown the call, but works with the same
+    /// variables and files.
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+
+    /// Copy this file or folder into /mnt/data, where `python` finds it; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub file: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub tools: ToolArgs,
 }
 
 #[derive(Debug, Subcommand)]

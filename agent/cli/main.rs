@@ -8,6 +8,7 @@ mod args;
 mod entry;
 mod exit;
 mod files;
+mod interrupt;
 #[cfg(feature = "local")]
 mod model;
 mod progress;

@@ -43,7 +43,7 @@ type Lines = Editor<Prompt, DefaultHistory>;
 /// Talks until the user leaves.
 pub async fn repl(args: AgentArgs) -> Result<u8, Failure> {
     let style = setup::style(args.color, &std::io::stdout());
-    let files = setup::gather(&args)?;
+    let files = setup::gather(&args.file, &args.tools)?;
     let agent = setup::agent(&args, false)
         .await?
         .approver(Consent)
@@ -77,7 +77,7 @@ pub async fn repl(args: AgentArgs) -> Result<u8, Failure> {
             "/new" => {
                 agent.close(&session).await;
                 session = agent.session(None)?;
-                note = setup::bring(setup::gather(&args)?, &mut session)?;
+                note = setup::bring(setup::gather(&args.file, &args.tools)?, &mut session)?;
                 print(&style.dim(&introduce(&session, note.as_deref(), "")))?;
             }
             "/files" => {

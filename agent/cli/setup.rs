@@ -156,16 +156,16 @@ pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
 }
 
 /// Finds the files that the user brings along, before anything takes long.
-pub fn gather(args: &AgentArgs) -> Result<Gathered, Failure> {
-    let offered = &args.tools.tools;
+pub fn gather(files: &[PathBuf], tools: &ToolArgs) -> Result<Gathered, Failure> {
+    let offered = &tools.tools;
     let is_python = |name: &String| name.trim() == PYTHON;
-    if !args.file.is_empty() && !offered.is_empty() && !offered.iter().any(is_python) {
+    if !files.is_empty() && !offered.is_empty() && !offered.iter().any(is_python) {
         return Err(Failure::usage(anyhow!(
             "the files of `--file` are for the tool `{PYTHON}`, which is not on offer\n\
              hint: --tools {PYTHON}"
         )));
     }
-    Ok(files::gather(&args.file)?)
+    Ok(files::gather(files)?)
 }
 
 /// Copies them into the session's folder, and returns the line that tells the

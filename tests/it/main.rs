@@ -10,6 +10,7 @@
 )]
 
 mod beginning;
+mod by_hand;
 mod context;
 mod examples;
 mod files;
