@@ -74,6 +74,13 @@ pub(crate) async fn compiled(
     cache.store(&key, &compiled)
 }
 
+/// Whether the compiled guest is in the cache, whole and of this version.
+pub(crate) fn is_built(cache_dir: &Path) -> Result<bool, Error> {
+    let engine = host::engine()?;
+    let cache = Cache::open(cache_dir.join("sandbox"))?;
+    Ok(from_cache(&engine, &cache, &key(&engine))?.is_some())
+}
+
 /// Names a compiled guest: by what it is built from, and by everything of the
 /// compiler and the processor that its code depends on.
 fn key(engine: &Engine) -> String {

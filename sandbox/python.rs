@@ -49,6 +49,16 @@ impl Sandbox {
         Self::open_with(cache_dir, &Workers::Found, progress).await
     }
 
+    /// Whether `cache_dir` has the guest, so that [`open`](Self::open) need not
+    /// build it.
+    ///
+    /// # Errors
+    ///
+    /// If the cache cannot be read.
+    pub fn is_built(cache_dir: &Path) -> Result<bool, Error> {
+        guest::is_built(cache_dir)
+    }
+
     /// As [`open`](Self::open), with a say in where cells run.
     ///
     /// # Errors

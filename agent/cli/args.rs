@@ -49,6 +49,14 @@ pub enum Command {
     /// List and show past sessions
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Look for what is wrong here: folders, Python, the model, the sandbox and its walls
+    ///
+    /// Exit code 1 if something will fail; warnings are for what works less well than it could.
+    Doctor {
+        /// Print what was found as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What an agent is made of.

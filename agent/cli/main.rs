@@ -4,6 +4,7 @@
 //! subcommand has a file.
 
 mod args;
+mod doctor;
 #[cfg(feature = "local")]
 mod entry;
 mod exit;
@@ -72,6 +73,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Model(command)) => model::model(command).await,
         Some(Command::Prompt(command)) => prompt::prompt(command),
         Some(Command::Session(command)) => session::session(&command),
+        Some(Command::Doctor { json }) => doctor::doctor(json).await,
     }
 }
 

@@ -12,6 +12,7 @@
 mod beginning;
 mod by_hand;
 mod context;
+mod doctor;
 mod examples;
 mod files;
 mod glm;
