@@ -74,11 +74,15 @@ pub(crate) async fn compiled(
     cache.store(&key, &compiled)
 }
 
-/// Whether the compiled guest is in the cache, whole and of this version.
-pub(crate) fn is_built(cache_dir: &Path) -> Result<bool, Error> {
+/// Bytes of the compiled guest, if the cache has it, whole and of this version.
+pub(crate) fn built(cache_dir: &Path) -> Result<Option<u64>, Error> {
     let engine = host::engine()?;
     let cache = Cache::open(cache_dir.join("sandbox"))?;
-    Ok(from_cache(&engine, &cache, &key(&engine))?.is_some())
+    let Some(path) = from_cache(&engine, &cache, &key(&engine))? else {
+        return Ok(None);
+    };
+    let size = path.metadata().map_err(Error::io("read", &path))?.len();
+    Ok(Some(size))
 }
 
 /// Names a compiled guest: by what it is built from, and by everything of the

@@ -49,14 +49,14 @@ impl Sandbox {
         Self::open_with(cache_dir, &Workers::Found, progress).await
     }
 
-    /// Whether `cache_dir` has the guest, so that [`open`](Self::open) need not
-    /// build it.
+    /// How many bytes the guest in `cache_dir` takes up; `None` if
+    /// [`open`](Self::open) would have to build it.
     ///
     /// # Errors
     ///
     /// If the cache cannot be read.
-    pub fn is_built(cache_dir: &Path) -> Result<bool, Error> {
-        guest::is_built(cache_dir)
+    pub fn built(cache_dir: &Path) -> Result<Option<u64>, Error> {
+        guest::built(cache_dir)
     }
 
     /// As [`open`](Self::open), with a say in where cells run.

@@ -102,6 +102,12 @@ impl From<glm_agent::model::Error> for Failure {
     }
 }
 
+impl From<glm_agent::sandbox::Error> for Failure {
+    fn from(error: glm_agent::sandbox::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         anyhow::Error::from(error).into()

@@ -4,6 +4,7 @@
 //! subcommand has a file.
 
 mod args;
+mod disk;
 mod doctor;
 #[cfg(feature = "local")]
 mod entry;

@@ -13,6 +13,7 @@ use glm_agent::{
 use tokio::process::Command;
 
 use super::Check;
+use crate::disk;
 
 /// Room that sessions should have, in bytes.
 const DATA_ROOM: u64 = 100_000_000;
@@ -30,17 +31,17 @@ pub async fn all() -> Vec<Check> {
     let mut checks = vec![folder("data folder", paths::data_dir(), DATA_ROOM)];
     let cache = paths::cache_dir();
     let sandbox = match &cache {
-        Ok(cache) => Sandbox::is_built(cache).map_err(|error| described(&error)),
-        Err(_) => Ok(false),
+        Ok(cache) => Sandbox::built(cache).map_err(|error| described(&error)),
+        Err(_) => Ok(None),
     };
     checks.push(folder("cache folder", paths::cache_dir(), CACHE_ROOM));
     let model = cache.as_ref().ok().and_then(|cache| model(cache));
     let is_ready = |check: &Check| check.status == super::Status::Ok;
-    let is_all_built = sandbox == Ok(true) && model.as_ref().is_none_or(is_ready);
+    let is_all_built = matches!(sandbox, Ok(Some(_))) && model.as_ref().is_none_or(is_ready);
     checks.push(python(is_all_built).await);
     checks.extend(model);
     match (cache, sandbox) {
-        (Ok(cache), Ok(true)) => checks.extend(sandboxed(&cache).await),
+        (Ok(cache), Ok(Some(_))) => checks.extend(sandboxed(&cache).await),
         (_, Ok(_)) => checks.push(
             Check::warning("sandbox", "it is not built yet")
                 .hint("glm tools call python 'print(6*7)', which takes about a minute once"),
@@ -66,7 +67,7 @@ fn folder(name: &str, path: Result<PathBuf, Error>, enough: u64) -> Check {
         return Check::problem(name, format!("cannot write to `{shown}`: {error}"))
             .hint(format!("name another folder in {variable}"));
     }
-    match free(&path) {
+    match disk::free(&path) {
         Some(free) if free < enough => {
             Check::warning(name, format!("{shown}, and only {} are free", size(free)))
                 .hint(format!("make room for {}", size(enough)))
@@ -74,18 +75,6 @@ fn folder(name: &str, path: Result<PathBuf, Error>, enough: u64) -> Check {
         Some(free) => Check::ok(name, format!("{shown}, {} free", size(free))),
         None => Check::ok(name, shown.to_string()),
     }
-}
-
-/// Bytes that this user may still write.
-#[cfg(unix)]
-fn free(folder: &Path) -> Option<u64> {
-    let system = rustix::fs::statvfs(folder).ok()?;
-    system.f_bavail.checked_mul(system.f_frsize)
-}
-
-#[cfg(not(unix))]
-fn free(_folder: &Path) -> Option<u64> {
-    None
 }
 
 /// Whether there is a Python that can build the sandbox and fetch the default
