@@ -82,6 +82,63 @@ pub enum Error {
         /// The model asked for.
         now: String,
     },
+    /// A file to be copied could not be read or written.
+    #[error("cannot {action} `{path}`: {source}", path = path.display())]
+    File {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Something that is not copied into a session's folder.
+    #[error("cannot copy `{path}` into the session's folder: {reason}", path = path.display())]
+    FileRefused {
+        /// The user's path, or what is below it.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// Two files of one name.
+    #[error(
+        "another file of the session is or would be `{name}`\nhint: rename yours, or start another session"
+    )]
+    FilesClash {
+        /// Its name in the session's folder.
+        name: String,
+    },
+    /// More files than the sandbox is given room for.
+    #[error(
+        "the session would have {count} files and folders with {bytes}, and its folder holds at most {most} with {most_bytes}"
+    )]
+    FilesTooLarge {
+        /// All of its files, as people write it.
+        bytes: String,
+        /// How many there would be.
+        count: u64,
+        /// The limit on the bytes.
+        most_bytes: String,
+        /// The limit on how many.
+        most: u64,
+    },
+    /// A copy would overwrite something.
+    #[error("`{path}` exists\nhint: `--force` replaces it", path = path.display())]
+    FileExists {
+        /// Where the copy was to be.
+        path: PathBuf,
+    },
+    /// The session's folder holds no such file.
+    #[error("session `{id}` has no file `{name}`\nhint: `glm session files {id}` lists them")]
+    NoFile {
+        /// The session's id.
+        id: String,
+        /// The name asked for.
+        name: String,
+    },
+    /// A session's folder could not be read.
+    #[error(transparent)]
+    Sandbox(#[from] glm_agent_sandbox::Error),
     /// A task without words.
     #[error("the task is empty\nhint: glm run \"What is 37 * 41? Use python.\"")]
     EmptyTask,
@@ -110,4 +167,19 @@ pub enum Error {
         /// What it says.
         reason: String,
     },
+}
+
+impl Error {
+    /// For `map_err` on file operations.
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
 }

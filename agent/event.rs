@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Version of the events' form, written at the head of every session.
+/// Version of the events' form, written where a conversation begins.
 pub const SCHEMA: u32 = 1;
 
 /// Something that happened in a session.
@@ -29,7 +29,8 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EventKind {
-    /// The first event of a session.
+    /// A conversation begins: the first event of its session, unless the user made
+    /// calls there before.
     SessionStarted {
         /// Version of the events' form: [`SCHEMA`].
         schema: u32,

@@ -28,11 +28,13 @@
 
 mod agent;
 pub mod budget;
+mod by_hand;
 mod calls;
 pub mod driver;
 pub mod engine;
 mod error;
 pub mod event;
+pub mod files;
 pub mod paths;
 pub mod policy;
 pub mod render;
@@ -42,6 +44,7 @@ pub mod view;
 
 pub use agent::{Agent, AgentBuilder, Run, resume_tools};
 pub use budget::Budget;
+pub use by_hand::call_by_hand;
 pub use driver::{Approver, Decision, Observer};
 pub use error::Error;
 pub use event::{Event, EventKind, Status, StopReason};

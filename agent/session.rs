@@ -12,6 +12,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tempfile::TempDir;
 
 use crate::{
     Error,
@@ -27,6 +28,8 @@ pub struct Session {
     id: String,
     events: Vec<Event>,
     store: Option<Store>,
+    /// Has the files of a session in memory, if there are any.
+    scratch: Option<TempDir>,
 }
 
 #[derive(Debug)]
@@ -42,6 +45,7 @@ impl Session {
             id: new_id(),
             events: Vec::new(),
             store: None,
+            scratch: None,
         }
     }
 
@@ -74,7 +78,12 @@ impl Session {
         }
         let events = load(&mut log, &path)?;
         let store = Some(Store { folder, log });
-        Ok(Self { id, events, store })
+        Ok(Self {
+            id,
+            events,
+            store,
+            scratch: None,
+        })
     }
 
     /// Reads a session's events without opening it for writing; a torn last
@@ -134,14 +143,39 @@ impl Session {
         &self.id
     }
 
+    /// Whether it is on disk.
+    pub fn is_kept(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// Its events so far.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
-    /// The folder for files that its tools make; `None` in memory.
+    /// The folder for files that its tools make. A session in memory has none,
+    /// unless it [was made](Self::make_files).
     pub fn files(&self) -> Option<PathBuf> {
-        self.store.as_ref().map(|store| store.folder.join(FILES))
+        let kept = self.store.as_ref().map(|store| store.folder.join(FILES));
+        kept.or_else(|| Some(self.scratch.as_ref()?.path().to_owned()))
+    }
+
+    /// The same; a session in memory gets a folder that is removed with it.
+    ///
+    /// # Errors
+    /// When that cannot be made.
+    pub fn make_files(&mut self) -> Result<PathBuf, Error> {
+        if let Some(files) = self.files() {
+            return Ok(files);
+        }
+        let fail = |source| Error::Session {
+            path: std::env::temp_dir(),
+            source,
+        };
+        let scratch = TempDir::with_prefix("glm-files-").map_err(fail)?;
+        let path = scratch.path().to_owned();
+        self.scratch = Some(scratch);
+        Ok(path)
     }
 
     /// Adds an event. When this returns, it is on disk.

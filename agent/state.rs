@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::{
     budget::{Budget, Spent},
-    event::{CallId, Event, EventKind, StopReason},
+    event::{CallId, Event, EventKind, StopReason, is_by_user},
     policy::{Policy, Verdict},
 };
 
@@ -194,7 +194,7 @@ impl State {
             }
             EventKind::ToolCallRequested { id, .. } => self.move_to(id, Stage::Running),
             EventKind::ToolResult { id, outside, .. } => {
-                self.outside |= outside;
+                self.outside |= *outside && !is_by_user(id);
                 self.count_repeats(id);
                 self.move_to(id, Stage::Over);
             }

@@ -125,6 +125,32 @@ pub fn open(root: &Path, name: &str) -> Result<File, Error> {
     open().map_err(Error::io("open", root.join(name)))
 }
 
+/// Creates a file below `root` for writing, and the folders above it.
+///
+/// # Errors
+/// If it exists, `name` is no relative path below `root`, or a part of the path is
+/// a link.
+pub fn create(root: &Path, name: &str) -> Result<File, Error> {
+    let create = || {
+        let mut folder = Dir::open_ambient_dir(root, ambient_authority())?;
+        let mut parts = parts(name)?;
+        let last = parts.pop().ok_or(io::ErrorKind::InvalidInput)?;
+        for part in parts {
+            match folder.create_dir(part) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => folder = folder.open_dir_nofollow(part)?,
+            }
+        }
+        let mut options = OpenOptions::new();
+        options
+            .write(true)
+            .create_new(true)
+            .follow(FollowSymlinks::No);
+        Ok(folder.open_with(last, &options)?.into_std())
+    };
+    create().map_err(Error::io("create", root.join(name)))
+}
+
 /// The parts of a relative path that only goes down.
 fn parts(name: &str) -> io::Result<Vec<&str>> {
     Path::new(name)
@@ -278,6 +304,33 @@ mod tests {
             .map(|entry| entry.artifact.name)
             .collect();
         assert_eq!(names, ["plain"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn creates_below_and_overwrites_and_follows_nothing() {
+        use std::{io::Write, os::unix::fs::symlink};
+        let outside = folder(&[("old", "o")]);
+        let inside = folder(&[("old", "o")]);
+        symlink(outside.path(), inside.path().join("folder")).unwrap();
+        symlink(outside.path().join("new"), inside.path().join("file")).unwrap();
+        for name in [
+            "old",
+            "folder/new",
+            "folder/old",
+            "file",
+            "../new",
+            "",
+            "old/new",
+        ] {
+            assert!(create(inside.path(), name).is_err(), "{name}");
+        }
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+        create(inside.path(), "a/b/new")
+            .unwrap()
+            .write_all(b"n")
+            .unwrap();
+        assert_eq!(fs::read(inside.path().join("a/b/new")).unwrap(), b"n");
     }
 
     #[test]

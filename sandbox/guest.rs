@@ -74,6 +74,17 @@ pub(crate) async fn compiled(
     cache.store(&key, &compiled)
 }
 
+/// Bytes of the compiled guest, if the cache has it, whole and of this version.
+pub(crate) fn built(cache_dir: &Path) -> Result<Option<u64>, Error> {
+    let engine = host::engine()?;
+    let cache = Cache::open(cache_dir.join("sandbox"))?;
+    let Some(path) = from_cache(&engine, &cache, &key(&engine))? else {
+        return Ok(None);
+    };
+    let size = path.metadata().map_err(Error::io("read", &path))?.len();
+    Ok(Some(size))
+}
+
 /// Names a compiled guest: by what it is built from, and by everything of the
 /// compiler and the processor that its code depends on.
 fn key(engine: &Engine) -> String {

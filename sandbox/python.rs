@@ -49,6 +49,16 @@ impl Sandbox {
         Self::open_with(cache_dir, &Workers::Found, progress).await
     }
 
+    /// How many bytes the guest in `cache_dir` takes up; `None` if
+    /// [`open`](Self::open) would have to build it.
+    ///
+    /// # Errors
+    ///
+    /// If the cache cannot be read.
+    pub fn built(cache_dir: &Path) -> Result<Option<u64>, Error> {
+        guest::built(cache_dir)
+    }
+
     /// As [`open`](Self::open), with a say in where cells run.
     ///
     /// # Errors

@@ -49,6 +49,14 @@ pub enum Command {
     /// List and show past sessions
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Look for what is wrong here: folders, Python, the model, the sandbox and its walls
+    ///
+    /// Exit code 1 if something will fail; warnings are for what works less well than it could.
+    Doctor {
+        /// Print what was found as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What an agent is made of.
@@ -127,6 +135,10 @@ pub struct AgentArgs {
     #[arg(long)]
     pub ephemeral: bool,
 
+    /// Copy this file or folder into /mnt/data, where `python` finds it; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub file: Vec<PathBuf>,
+
     /// When to use colours
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
@@ -198,13 +210,31 @@ pub enum ToolsCommand {
         /// JSON arguments, or raw text for tools that take text; `-` reads them from stdin
         arguments: String,
 
-        /// How long the call may take, in seconds
-        #[arg(long, value_parser = seconds, value_name = "S")]
-        timeout: Option<Duration>,
-
         #[command(flatten)]
-        tools: ToolArgs,
+        options: CallOptions,
     },
+}
+
+/// How a tool is called without a model.
+#[derive(Debug, Args)]
+pub struct CallOptions {
+    /// How long the call may take, in seconds
+    #[arg(long, value_parser = seconds, value_name = "S")]
+    pub timeout: Option<Duration>,
+
+    /// Call it in this session, or start it: variables and files are kept from call to call
+    ///
+    /// The session may be a conversation. Its model is not shown the call, but works with the same
+    /// variables and files.
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+
+    /// Copy this file or folder into /mnt/data, where `python` finds it; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub file: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub tools: ToolArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -217,6 +247,26 @@ pub enum SessionCommand {
         id: String,
 
         /// As JSON, one event a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the files in a session's /mnt/data, or copy them out
+    Files {
+        /// The session's id
+        id: String,
+
+        /// These files, and what is in these folders [default: all]
+        names: Vec<String>,
+
+        /// Copy them into this folder, which is made if it is not there
+        #[arg(long, value_name = "DIR", conflicts_with = "json")]
+        to: Option<PathBuf>,
+
+        /// Replace files that are there
+        #[arg(long, requires = "to")]
+        force: bool,
+
+        /// List them as JSON
         #[arg(long)]
         json: bool,
     },

@@ -80,7 +80,13 @@ impl From<Error> for Failure {
             | Error::NothingToCall
             | Error::NoSession { .. }
             | Error::BadSessionName { .. }
-            | Error::OtherModel { .. } => USAGE,
+            | Error::OtherModel { .. }
+            | Error::File { .. }
+            | Error::FileRefused { .. }
+            | Error::FilesClash { .. }
+            | Error::FilesTooLarge { .. }
+            | Error::FileExists { .. }
+            | Error::NoFile { .. } => USAGE,
             _ => FAILED,
         };
         Self {
@@ -92,6 +98,12 @@ impl From<Error> for Failure {
 
 impl From<glm_agent::model::Error> for Failure {
     fn from(error: glm_agent::model::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<glm_agent::sandbox::Error> for Failure {
+    fn from(error: glm_agent::sandbox::Error) -> Self {
         Error::from(error).into()
     }
 }

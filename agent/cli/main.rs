@@ -4,9 +4,13 @@
 //! subcommand has a file.
 
 mod args;
+mod disk;
+mod doctor;
 #[cfg(feature = "local")]
 mod entry;
 mod exit;
+mod files;
+mod interrupt;
 #[cfg(feature = "local")]
 mod model;
 mod progress;
@@ -70,6 +74,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Model(command)) => model::model(command).await,
         Some(Command::Prompt(command)) => prompt::prompt(command),
         Some(Command::Session(command)) => session::session(&command),
+        Some(Command::Doctor { json }) => doctor::doctor(json).await,
     }
 }
 

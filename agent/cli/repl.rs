@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use glm_agent::{
-    Agent, Approver, Decision, Error, Session, StopReason,
+    Agent, Approver, Decision, Error, Session, StopReason, files,
     model::ToolCall,
     paths,
     render::{Style, Terminal},
@@ -23,12 +23,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     args::AgentArgs,
     exit::{self, Failure},
+    files::table,
     setup, tools,
 };
 
 const HELP: &str = "\
 /help    this
 /tools   the tools the model may call
+/files   the files in /mnt/data
 /new     start a new session
 /exit    leave; so does Ctrl-D
 
@@ -41,15 +43,17 @@ type Lines = Editor<Prompt, DefaultHistory>;
 /// Talks until the user leaves.
 pub async fn repl(args: AgentArgs) -> Result<u8, Failure> {
     let style = setup::style(args.color, &std::io::stdout());
+    let files = setup::gather(&args.file, &args.tools)?;
     let agent = setup::agent(&args, false)
         .await?
         .approver(Consent)
         .build()?;
     let mut session = agent.session(args.session.as_deref())?;
+    let mut note = setup::bring(files, &mut session)?;
     let mut lines = editor()?;
     let history = paths::data_dir()?.join("history");
     load_history(&mut lines, &history);
-    greet(&agent, &session, style)?;
+    greet(&agent, &session, note.as_deref(), style)?;
     loop {
         let line = tokio::task::block_in_place(|| lines.readline("› "));
         let line = match line {
@@ -73,14 +77,26 @@ pub async fn repl(args: AgentArgs) -> Result<u8, Failure> {
             "/new" => {
                 agent.close(&session).await;
                 session = agent.session(None)?;
-                print(&style.dim(&format!("session {}\n", session.id())))?;
+                note = setup::bring(setup::gather(&args.file, &args.tools)?, &mut session)?;
+                print(&style.dim(&introduce(&session, note.as_deref(), "")))?;
+            }
+            "/files" => {
+                let folder = session.files();
+                let entries = folder.map_or_else(|| Ok(Vec::new()), |folder| files::list(&folder));
+                print(&table(&entries?))?;
             }
             other if other.starts_with('/') && !other.contains(char::is_whitespace) => {
                 print(&format!(
                     "there is no command `{other}`; /help lists them\n"
                 ))?;
             }
-            message => turn(&agent, &mut session, message, style).await?,
+            message => {
+                let message = match note.take() {
+                    Some(note) => format!("{note}\n\n{message}"),
+                    None => message.to_owned(),
+                };
+                turn(&agent, &mut session, &message, style).await?;
+            }
         }
     }
     agent.close(&session).await;
@@ -130,7 +146,12 @@ async fn turn(
     Ok(())
 }
 
-fn greet(agent: &Agent, session: &Session, style: Style) -> Result<(), Failure> {
+fn greet(
+    agent: &Agent,
+    session: &Session,
+    note: Option<&str>,
+    style: Style,
+) -> Result<(), Failure> {
     let names: Vec<_> = agent
         .tools()
         .specs()
@@ -143,10 +164,16 @@ fn greet(agent: &Agent, session: &Session, style: Style) -> Result<(), Failure> 
         names.join(", ")
     };
     print(&format!(
-        "{} · {offer}\n{}\n\n",
+        "{} · {offer}\n{}\n",
         style.bold(agent.model()),
-        style.dim(&format!("session {} · /help for help", session.id())),
+        style.dim(&introduce(session, note, " · /help for help")),
     ))
+}
+
+/// The session, and the files that it was given.
+fn introduce(session: &Session, note: Option<&str>, hint: &str) -> String {
+    let note = note.map(|note| format!("{note}\n")).unwrap_or_default();
+    format!("session {}{hint}\n{note}", session.id())
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -12,15 +12,19 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     args::RunArgs,
     exit::{self, Failure},
-    setup,
+    interrupt, setup,
 };
 
 /// Does the task and prints the answer.
 pub async fn run(args: RunArgs) -> Result<u8, Failure> {
-    let task = task(&args)?;
+    let mut task = task(&args)?;
+    let files = setup::gather(&args.agent.file, &args.agent.tools)?;
     let quiet = args.quiet || args.json;
     let agent = setup::agent(&args.agent, args.quiet).await?.build()?;
     let mut session = agent.session(args.agent.session.as_deref())?;
+    if let Some(note) = setup::bring(files, &mut session)? {
+        task = format!("{note}\n\n{task}");
+    }
     let mut json = Jsonl::new(std::io::stdout());
     let style = setup::style(args.agent.color, &std::io::stderr());
     let terminal = Terminal::progress(std::io::stderr(), style);
@@ -54,7 +58,7 @@ fn task(args: &RunArgs) -> Result<String, Failure> {
     Ok(task)
 }
 
-/// Runs until the end or Ctrl-C. Ctrl-C a second time ends the program at once.
+/// Runs until the end or Ctrl-C.
 async fn say(
     agent: &Agent,
     session: &mut Session,
@@ -62,17 +66,7 @@ async fn say(
     observer: &mut dyn Observer,
 ) -> Result<Run, Failure> {
     let stop = CancellationToken::new();
-    let signal = tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                if stop.is_cancelled() {
-                    std::process::exit(exit::INTERRUPTED.into());
-                }
-                stop.cancel();
-            }
-        }
-    });
+    let signal = interrupt::watch(&stop);
     let run = agent.say_watched(session, task, observer, stop).await;
     signal.abort();
     Ok(run?)

@@ -10,6 +10,7 @@ use glm_agent::{
 use crate::{
     args::{Color, SessionCommand},
     exit::{self, Failure},
+    files,
     run::ignore_closed,
     setup,
 };
@@ -36,6 +37,24 @@ pub fn session(command: &SessionCommand) -> Result<u8, Failure> {
             for event in &events {
                 observer.event(event);
             }
+        }
+        SessionCommand::Files {
+            id,
+            names,
+            to,
+            force,
+            json,
+        } => {
+            let entries = files::named(id, names)?;
+            let text = match to {
+                Some(to) => files::copy(id, &entries, to, *force)?,
+                None if *json => {
+                    let objects: Vec<_> = entries.iter().map(files::object).collect();
+                    format!("{:#}\n", serde_json::Value::from(objects))
+                }
+                None => files::table(&entries),
+            };
+            ignore_closed(std::io::stdout().write_all(text.as_bytes()))?;
         }
     }
     Ok(exit::ANSWERED)

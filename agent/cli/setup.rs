@@ -8,7 +8,8 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use glm_agent::{
-    Agent, AgentBuilder, Budget, Tool, engine,
+    Agent, AgentBuilder, Budget, Session, Tool, engine,
+    files::{self, Gathered},
     model::{Engine, Sampling},
     paths,
     render::{Style, Terminal},
@@ -28,7 +29,10 @@ use crate::{
 
 /// What the model is offered when the user names nothing. A small model does
 /// better with few tools.
-const DEFAULT_TOOLS: [&str; 2] = ["python", "web_fetch"];
+const DEFAULT_TOOLS: [&str; 2] = [PYTHON, "web_fetch"];
+
+/// The tool that sees the session's files.
+const PYTHON: &str = "python";
 
 /// The agent that the flags describe, but for who gives consent.
 pub async fn agent(args: &AgentArgs, quiet: bool) -> Result<AgentBuilder, Failure> {
@@ -113,7 +117,7 @@ pub fn tools(
     for name in names {
         match name {
             "none" => {}
-            "python" => {
+            PYTHON => {
                 let progress = Arc::clone(progress);
                 let say = move |line: &str| progress.step(line);
                 let python = Python::new(paths::cache_dir()?).on_progress(say);
@@ -149,6 +153,29 @@ pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
         }
     };
     Style { color }
+}
+
+/// Finds the files that the user brings along, before anything takes long.
+pub fn gather(files: &[PathBuf], tools: &ToolArgs) -> Result<Gathered, Failure> {
+    let offered = &tools.tools;
+    let is_python = |name: &String| name.trim() == PYTHON;
+    if !files.is_empty() && !offered.is_empty() && !offered.iter().any(is_python) {
+        return Err(Failure::usage(anyhow!(
+            "the files of `--file` are for the tool `{PYTHON}`, which is not on offer\n\
+             hint: --tools {PYTHON}"
+        )));
+    }
+    Ok(files::gather(files)?)
+}
+
+/// Copies them into the session's folder, and returns the line that tells the
+/// model of them.
+pub fn bring(gathered: Gathered, session: &mut Session) -> Result<Option<String>, Failure> {
+    if gathered.is_empty() {
+        return Ok(None);
+    }
+    let brought = gathered.copy_into(&session.make_files()?, &Limits::default())?;
+    Ok(Some(files::note(&brought)))
 }
 
 /// Links the names of files that calls make where `stream` can be clicked.

@@ -4,16 +4,20 @@ use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 use glm_agent::{
-    ToolContext, ToolError,
-    model::ToolSpec,
-    tools::{Registry, python::Limits},
+    Artifact, Observer, Session, Tool, call_by_hand,
+    event::CallId,
+    model::{ToolCall, ToolSpec},
+    paths,
+    render::Terminal,
+    tools::{Registry, python::Limits, text::after},
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    args::{ToolArgs, ToolsCommand},
+    args::{CallOptions, Color, ToolArgs, ToolsCommand},
     exit::{self, Failure},
+    interrupt,
     progress::Progress,
     run::ignore_closed,
     setup,
@@ -26,19 +30,34 @@ pub async fn tools(command: ToolsCommand) -> Result<u8, Failure> {
         ToolsCommand::Call {
             name,
             arguments,
-            timeout,
-            tools,
-        } => call(&name, &arguments, timeout, tools).await,
+            options,
+        } => call(&name, &arguments, options).await,
     }
 }
 
-fn registry(args: &ToolArgs, limits: Limits) -> Result<Registry, Failure> {
-    let tools = setup::tools(args, &Arc::new(Progress::new(false)), limits)?;
+/// The tools; each may take as long as `timeout` says.
+fn registry(args: &ToolArgs, timeout: Option<Duration>) -> Result<Registry, Failure> {
+    let mut limits = Limits::default();
+    if let Some(timeout) = timeout {
+        limits.wall = timeout;
+    }
+    let mut tools = setup::tools(args, &Arc::new(Progress::new(false)), limits)?;
+    if let Some(timeout) = timeout {
+        // The sandbox keeps its limit itself: its first use takes longer.
+        let limited = |tool: Tool| {
+            if tool.spec().takes_text() {
+                tool
+            } else {
+                tool.timeout(timeout)
+            }
+        };
+        tools = tools.into_iter().map(limited).collect();
+    }
     Ok(Registry::new(tools).map_err(glm_agent::Error::from)?)
 }
 
 fn list(json: bool, args: &ToolArgs) -> Result<u8, Failure> {
-    let specs = registry(args, Limits::default())?.specs();
+    let specs = registry(args, None)?.specs();
     let mut text = String::new();
     if json {
         text = serde_json::to_string_pretty(&specs).map_err(anyhow::Error::from)? + "\n";
@@ -66,66 +85,41 @@ pub fn describe(spec: &ToolSpec) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-async fn call(
-    name: &str,
-    arguments: &str,
-    timeout: Option<Duration>,
-    mut args: ToolArgs,
-) -> Result<u8, Failure> {
+async fn call(name: &str, arguments: &str, options: CallOptions) -> Result<u8, Failure> {
+    let CallOptions {
+        timeout,
+        session,
+        file,
+        mut tools,
+    } = options;
     // Whoever names a built-in tool need not offer it too.
-    if args.tools.is_empty() {
-        args.tools.push(name.to_owned());
+    if tools.tools.is_empty() {
+        tools.tools.push(name.to_owned());
     }
-    let mut limits = Limits::default();
-    if let Some(timeout) = timeout {
-        limits.wall = timeout;
-    }
-    let registry = registry(&args, limits)?;
-    let text = if arguments == "-" {
-        setup::stdin()?
-    } else {
-        arguments.to_owned()
+    let files = setup::gather(&file, &tools)?;
+    let registry = registry(&tools, timeout)?;
+    let arguments = arguments_of(&registry, name, arguments)?;
+    let mut session = match session {
+        Some(name) => Session::open(&paths::sessions_dir()?, Some(&name))?,
+        None => Session::ephemeral(),
     };
-    let takes_text = registry
-        .get(name)
-        .is_some_and(|tool| tool.spec().takes_text());
-    let arguments = if takes_text {
-        Value::String(text)
-    } else {
-        serde_json::from_str(&text).map_err(|error| {
-            Failure::usage(anyhow!(
-                "the arguments are not JSON: {error}\nhint: glm tools call {name} '{{\"key\": \"value\"}}'"
-            ))
-        })?
+    setup::bring(files, &mut session)?;
+
+    let stop = CancellationToken::new();
+    let signal = interrupt::watch(&stop);
+    let call = ToolCall {
+        name: name.to_owned(),
+        arguments,
     };
-    let cancel = CancellationToken::new();
-    let cx = ToolContext {
-        cancel: cancel.clone(),
-        session: "tools-call".to_owned(),
-        ..ToolContext::default()
-    };
-    // The sandbox keeps its limit itself: its first use takes longer.
-    let limit = timeout.filter(|_| !takes_text).unwrap_or(Duration::MAX);
-    let result = tokio::select! {
-        result = registry.call(name, arguments, cx) => result,
-        () = tokio::time::sleep(limit) => {
-            cancel.cancel();
-            Err(ToolError::Model(format!("stopped at its time limit of {} s", limit.as_secs_f64())))
-        }
-        _ = tokio::signal::ctrl_c() => {
-            cancel.cancel();
-            return Ok(exit::INTERRUPTED);
-        }
-    };
-    match result {
+    let mut said = Stdout::default();
+    let result = call_by_hand(&registry, &mut session, call, &mut said, stop.clone()).await;
+    signal.abort();
+    registry.close(session.id()).await;
+    match result? {
+        _ if stop.is_cancelled() => Ok(exit::INTERRUPTED),
         Ok(output) => {
-            let mut stdout = std::io::stdout().lock();
-            let newline = if output.text.is_empty() || output.text.ends_with('\n') {
-                ""
-            } else {
-                "\n"
-            };
-            ignore_closed(write!(stdout, "{}{newline}", output.text))?;
+            said.finish(&output.text)?;
+            list_files(&output.artifacts, &session);
             Ok(if output.failed {
                 exit::FAILED
             } else {
@@ -133,5 +127,75 @@ async fn call(
             })
         }
         Err(error) => Err(anyhow!("{error}").into()),
+    }
+}
+
+/// The arguments from the command line, or from stdin for `-`.
+fn arguments_of(registry: &Registry, name: &str, arguments: &str) -> Result<Value, Failure> {
+    let text = if arguments == "-" {
+        setup::stdin()?
+    } else {
+        arguments.to_owned()
+    };
+    let tool = registry.get(name);
+    if tool.is_some_and(|tool| tool.spec().takes_text()) {
+        return Ok(Value::String(text));
+    }
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(anyhow!(
+            "the arguments are not JSON: {error}\nhint: glm tools call {name} '{{\"key\": \"value\"}}'"
+        ))
+    })
+}
+
+/// Prints what a call says as it comes, and then what is new in its result.
+#[derive(Default)]
+struct Stdout {
+    said: String,
+}
+
+impl Observer for Stdout {
+    fn progress(&mut self, _call: &CallId, text: &str) {
+        self.said.push_str(text);
+        if let Err(error) = self.print(text) {
+            // The call goes on for what it does, and the log has its result.
+            tracing::debug!("cannot print: {error}");
+        }
+    }
+}
+
+impl Stdout {
+    fn finish(&self, result: &str) -> Result<(), Failure> {
+        let new = after(&self.said, result);
+        let has_open_line = !self.said.is_empty() && !self.said.ends_with('\n');
+        let mut text = String::new();
+        if has_open_line {
+            text.push('\n');
+        }
+        text.push_str(new);
+        if !new.is_empty() && !new.ends_with('\n') {
+            text.push('\n');
+        }
+        Ok(self.print(&text)?)
+    }
+
+    fn print(&self, text: &str) -> std::io::Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        ignore_closed(
+            stdout
+                .write_all(text.as_bytes())
+                .and_then(|()| stdout.flush()),
+        )
+    }
+}
+
+/// Says on stderr which files the call made.
+fn list_files(artifacts: &[Artifact], session: &Session) {
+    let style = setup::style(Color::Auto, &std::io::stderr());
+    let terminal = Terminal::progress(std::io::stderr(), style);
+    setup::with_links(terminal, &std::io::stderr(), session.files()).artifacts(artifacts);
+    if !artifacts.is_empty() && !session.is_kept() {
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stderr(), "hint: `--session NAME` keeps files");
     }
 }

@@ -11,7 +11,11 @@ use glm_agent_tools::{
 };
 use serde_json::Value;
 
-use crate::{Event, EventKind, Observer, Status, event::CallId, state::answer_of};
+use crate::{
+    Event, EventKind, Observer, Status,
+    event::{CallId, is_by_user},
+    state::answer_of,
+};
 use live::Live;
 
 /// How many lines of a result, and how many of its files, are shown.
@@ -144,7 +148,12 @@ impl<W: Write> Terminal<W> {
         self.open.push((id.clone(), name.to_owned()));
         self.several = self.open.len() > 1;
         self.current = Some(id.clone());
-        let head = format!("● {}", self.style.bold(name));
+        let by_hand = if is_by_user(id) {
+            self.style.dim(" · by hand")
+        } else {
+            String::new()
+        };
+        let head = format!("● {}{by_hand}", self.style.bold(name));
         match arguments {
             Value::String(text) => {
                 self.line(&head);
@@ -226,7 +235,8 @@ impl<W: Write> Terminal<W> {
         self.line(&self.style.dim(&format!("    … {count} more {what}")));
     }
 
-    fn artifacts(&mut self, artifacts: &[Artifact]) {
+    /// Lists files that a call made.
+    pub fn artifacts(&mut self, artifacts: &[Artifact]) {
         for artifact in artifacts.iter().take(RESULT_LINES) {
             let name = cut(&printable(&artifact.name), LINE_CHARS);
             let folder = self.files.as_deref();

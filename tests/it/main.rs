@@ -10,8 +10,11 @@
 )]
 
 mod beginning;
+mod by_hand;
 mod context;
+mod doctor;
 mod examples;
+mod files;
 mod glm;
 mod hub;
 mod input;
