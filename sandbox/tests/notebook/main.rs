@@ -11,6 +11,7 @@
 mod escape;
 mod library;
 mod limits;
+mod plotting;
 mod state;
 
 use glm_agent_sandbox::{Cell, Limits, Outcome, Sandbox, Session};
