@@ -2,7 +2,7 @@
 //! component of them, with the interpreter's memory after its imports in it, and
 //! compiles that for this machine.
 
-use super::{REQUIREMENTS, SOURCES};
+use super::{REQUIREMENTS, sources};
 use crate::Error;
 use std::{
     env,
@@ -44,8 +44,11 @@ pub(super) async fn build(
         .tempdir_in(folder)
         .map_err(Error::io("create a folder in", folder))?;
     let work = work.path();
-    for (name, source) in SOURCES {
+    for (name, source) in sources() {
         let path = work.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+        }
         fs::write(&path, source).map_err(Error::io("write", &path))?;
     }
 

@@ -15,6 +15,8 @@ import zlib
 LEFT_OUT = {
     "__pycache__", "componentize_py", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site-packages",
     "test", "tests", "tkinter", "turtledemo", "venv",
+    # The build's own: modules that are there already, and under another name.
+    "packages", "plotting",
 }
 
 

@@ -14,6 +14,8 @@ library = Library()
 for _folder in list(sys.path):
     if os.path.isdir(_folder):
         library.add_folder(_folder)
+        if os.path.isdir(os.path.join(_folder, "plotting")):
+            library.add_folder(os.path.join(_folder, "plotting"), "matplotlib.")
 sys.meta_path.insert(0, library)
 
 import ast
@@ -40,7 +42,11 @@ READY = """
     typing unicodedata unittest urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile
     zlib zoneinfo _strptime mpmath
     sympy sympy.parsing.sympy_parser sympy.plotting sympy.stats
+    matplotlib.pyplot
 """
+
+# Of the scientific pack; `matplotlib` for what the small one here lacks.
+SCIENTIFIC = {"lxml", "matplotlib", "mpl_toolkits", "numpy", "pandas", "scipy", "sklearn", "statsmodels"}
 
 DATA_FOLDER = "/mnt/data"
 # Characters of a traceback: more says no more.
@@ -60,8 +66,10 @@ def load_ready():
     warm_up()
 
     import event_loop
+    from matplotlib import sympy_plots
 
     event_loop.install()
+    sympy_plots.install()
 
 
 def warm_up():
@@ -176,8 +184,7 @@ def describe(error):
     except BaseException:
         message = ""
     if is_missing_package(error):
-        advice = "this sandbox has the standard library, sympy and mpmath, and nothing can be installed"
-        return kind, message, f"{kind}: {message} ({advice})\n"
+        return kind, message, f"{kind}: {message} ({advice_on(error.name.partition('.')[0])})\n"
     frame = error.__traceback__
     while frame is not None and not frame.tb_frame.f_code.co_filename.startswith("<cell "):
         frame = frame.tb_next
@@ -188,10 +195,20 @@ def describe(error):
     return kind, message, text
 
 
+def advice_on(package):
+    if package in SCIENTIFIC:
+        return "part of the scientific pack: glm sandbox install scientific"
+    return "this sandbox has the standard library, sympy and mpmath, and nothing can be installed"
+
+
 def is_missing_package(error):
-    if not isinstance(error, ModuleNotFoundError) or not isinstance(error.name, str):
+    if not isinstance(error, ImportError) or not isinstance(error.name, str):
         return False
     package = error.name.partition(".")[0]
+    if package == "matplotlib":
+        return True
+    if not isinstance(error, ModuleNotFoundError):
+        return False
     return package not in library and package not in sys.builtin_module_names and package not in sys.modules
 
 

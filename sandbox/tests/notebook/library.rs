@@ -89,11 +89,11 @@ async fn what_is_missing_is_said_in_one_line() {
     let mut notebook = Notebook::new().await;
     assert_eq!(
         notebook.see("import numpy as np\nnp.zeros(3)").await,
-        "ModuleNotFoundError: No module named 'numpy' (this sandbox has the standard library, sympy and mpmath, and nothing can be installed)\n"
+        "ModuleNotFoundError: No module named 'numpy' (part of the scientific pack: glm sandbox install scientific)\n"
     );
     assert_eq!(
-        notebook.see("import matplotlib.pyplot as plt").await,
-        "ModuleNotFoundError: No module named 'matplotlib' (this sandbox has the standard library, sympy and mpmath, and nothing can be installed)\n"
+        notebook.see("import seaborn as sns").await,
+        "ModuleNotFoundError: No module named 'seaborn' (this sandbox has the standard library, sympy and mpmath, and nothing can be installed)\n"
     );
     assert_eq!(
         notebook

@@ -12,6 +12,7 @@ mod escape;
 mod harness;
 mod library;
 mod limits;
+mod plotting;
 mod state;
 mod worker;
 
