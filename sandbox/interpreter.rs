@@ -96,8 +96,14 @@ impl Interpreter {
             Err(error) => (None, self.stopped_by(&error, limits)),
         };
         if !outcome.is_undone() && !self.is_sound(limits).await {
-            let reason = "it left the interpreter unable to run another cell".into();
-            return self.report(None, Outcome::Stopped { reason }, limits);
+            let outcome = if self.store.data().memory.refused {
+                let limit = limits.memory_bytes;
+                Outcome::OutOfMemory { limit }
+            } else {
+                let reason = "it left the interpreter unable to run another cell".into();
+                Outcome::Stopped { reason }
+            };
+            return self.report(None, outcome, limits);
         }
         self.report(value, outcome, limits)
     }

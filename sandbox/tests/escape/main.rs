@@ -94,13 +94,21 @@ fn same_everywhere(observation: &str) -> String {
                 let name = file.split('"').next().unwrap_or_default();
                 format!("{before}  File \"/0/{name}\", …")
             }
-            None => line.to_owned(),
+            None => line.split(" at 0x").map(after_address).collect(),
         };
         if !line.starts_with("object ") {
             lines.push(line);
         }
     }
     lines.join("\n")
+}
+
+/// What follows the digits of an address.
+fn after_address(text: &str) -> &str {
+    match text.find([',', ';', '>']) {
+        Some(end) if text[..end].bytes().all(|byte| byte.is_ascii_hexdigit()) => &text[end..],
+        _ => text,
+    }
 }
 
 async fn run(&(name, code): &Case, wall: Duration, pristine: &str) -> String {
