@@ -59,6 +59,11 @@ impl Cache {
         Ok(None)
     }
 
+    /// Whether there is an entry of `key`, whole or not.
+    pub(crate) fn contains(&self, key: &str) -> Result<bool, Error> {
+        Ok(!self.entries(key)?.is_empty())
+    }
+
     /// Writes the entry of `key` and removes what else there was for it.
     pub(crate) fn store(&self, key: &str, content: &[u8]) -> Result<PathBuf, Error> {
         let path = self

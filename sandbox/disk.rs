@@ -26,6 +26,7 @@ use wasmtime_wasi::{
     },
 };
 
+pub(crate) mod preview1;
 mod streams;
 
 use streams::{Reader, Writer};
@@ -182,7 +183,7 @@ impl Host {
         stream: FsResult<Resource<DynOutputStream>>,
     ) -> FsResult<Resource<DynOutputStream>> {
         let stream = self.table.delete(stream?)?;
-        let disk = self.disk.clone();
+        let disk = self.controls.disk.clone();
         Ok(self
             .table
             .push(Box::new(Writer::new(stream, disk)) as DynOutputStream)?)
@@ -196,7 +197,11 @@ impl Host {
             .stat(Resource::new_borrow(file.rep()))
             .await?
             .size;
-        Ok(self.disk.lock().take(end.saturating_sub(size), 0)?)
+        Ok(self
+            .controls
+            .disk
+            .lock()
+            .take(end.saturating_sub(size), 0)?)
     }
 
     async fn open_at(
@@ -209,16 +214,16 @@ impl Host {
                 .stat_at(Resource::new_borrow(folder.rep()), path_flags, path.clone())
                 .await;
             if exists.is_err() {
-                self.disk.lock().take(0, 1)?;
+                self.controls.disk.lock().take(0, 1)?;
             }
         }
-        self.disk.lock().open()?;
+        self.controls.disk.lock().open()?;
         let opened = self
             .filesystem()
             .open_at(folder, path_flags, path, open_flags, flags)
             .await;
         if opened.is_err() {
-            self.disk.lock().open -= 1;
+            self.controls.disk.lock().open -= 1;
         }
         opened
     }
@@ -258,7 +263,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         |mut cx, rep| {
             let host = cx.data_mut();
             {
-                let mut quota = host.disk.lock();
+                let mut quota = host.controls.disk.lock();
                 // The folder itself was not opened by the guest.
                 quota.open = quota.open.saturating_sub(1);
             }
@@ -332,7 +337,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         |mut cx: StoreContextMut<'_, Host>, (folder, path): (Resource<Descriptor>, String)| {
             Box::new(async move {
                 let host = cx.data_mut();
-                if let Err(refused) = host.disk.lock().take(0, 1) {
+                if let Err(refused) = host.controls.disk.lock().take(0, 1) {
                     return Ok((Err(refused),));
                 }
                 reply(host.filesystem().create_directory_at(folder, path).await)

@@ -70,6 +70,15 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// The scientific pack was asked for and is not there, or not for this version of
+    /// the program.
+    #[error(
+        "the scientific pack of the Python sandbox is not installed\n\
+         hint: install it once; that fetches {} MB and takes one to two minutes",
+        crate::scientific::DOWNLOAD_BYTES / 1_000_000
+    )]
+    NotInstalled,
+
     /// The limit is lower than what the interpreter itself takes up.
     #[error(
         "the Python interpreter needs more memory than the limit of {}",

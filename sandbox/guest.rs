@@ -8,7 +8,9 @@ use crate::{
     cache::{self, Cache},
     host::{self, Host},
     interpreter::bindings::SandboxPre,
+    scientific::{module::Module, pack::Pack},
 };
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -16,15 +18,15 @@ use std::{
 };
 use wasmtime::{Engine, component::Component};
 
-/// What the guest is built from but for its matplotlib, by path.
+/// What the standard guest is built from but for its matplotlib, by path.
 const SOURCES: [(&str, &str); 5] = [
     ("sandbox.wit", include_str!("guest/sandbox.wit")),
+    ("standard.py", include_str!("guest/standard.py")),
     ("notebook.py", include_str!("guest/notebook.py")),
     ("library.py", include_str!("guest/library.py")),
     ("event_loop.py", include_str!("guest/event_loop.py")),
-    (REQUIREMENTS, include_str!("guest/requirements.lock")),
 ];
-const REQUIREMENTS: &str = "requirements.lock";
+const REQUIREMENTS: &str = include_str!("guest/requirements.lock");
 
 /// The modules of the guest's matplotlib, by name.
 macro_rules! plotting {
@@ -49,52 +51,75 @@ fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     SOURCES.into_iter().chain(PLOTTING)
 }
 
-/// The guest, loaded and linked: interpreters start from it in a millisecond.
-pub(crate) struct Guest {
-    engine: Engine,
-    component: SandboxPre<Host>,
+/// A guest as it is in the cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Compiled {
+    /// A file.
+    Standard(PathBuf),
+    Scientific(Pack),
+}
+
+impl Compiled {
+    /// The folder that its interpreters read from.
+    pub(crate) fn library(&self) -> Option<&Path> {
+        match self {
+            Self::Standard(_) => None,
+            Self::Scientific(pack) => Some(&pack.library),
+        }
+    }
+}
+
+/// A guest, loaded and linked: interpreters start from it in milliseconds.
+pub(crate) enum Guest {
+    Standard {
+        engine: Engine,
+        component: SandboxPre<Host>,
+    },
+    Scientific(Module),
 }
 
 impl Guest {
-    /// Loads compiled code that [`compiled`] returned.
-    pub(crate) fn load(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn load(compiled: &Compiled) -> Result<Self, Error> {
+        let path = match compiled {
+            Compiled::Standard(path) => path,
+            Compiled::Scientific(pack) => return Module::load(pack.clone()).map(Self::Scientific),
+        };
         let engine = host::engine()?;
         let component = deserialize(&engine, path)?;
         let component = host::linker(&engine)
             .and_then(|linker| linker.instantiate_pre(&component))
             .and_then(SandboxPre::new)
             .map_err(Error::wasm("link"))?;
-        Ok(Self { engine, component })
+        Ok(Self::Standard { engine, component })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    pub(crate) fn component(&self) -> &SandboxPre<Host> {
-        &self.component
+        match self {
+            Self::Standard { engine, .. } => engine,
+            Self::Scientific(module) => module.engine(),
+        }
     }
 }
 
-/// The compiled guest's file in the cache, where it is built first if need be.
+/// The standard guest, compiled, in the cache, where it is built first if need be.
 pub(crate) async fn compiled(
     cache_dir: &Path,
     progress: &(dyn Fn(&str) + Send + Sync),
-) -> Result<PathBuf, Error> {
+) -> Result<Compiled, Error> {
     let engine = host::engine()?;
     let cache = Cache::open(cache_dir.join("sandbox"))?;
     let key = key(&engine);
     if let Some(path) = from_cache(&engine, &cache, &key)? {
-        return Ok(path);
+        return Ok(Compiled::Standard(path));
     }
     let _lock = cache
         .lock(|| progress("waiting for another process that builds the Python sandbox"))
         .await?;
     if let Some(path) = from_cache(&engine, &cache, &key)? {
-        return Ok(path);
+        return Ok(Compiled::Standard(path));
     }
     let compiled = build::build(&engine, cache.folder(), progress).await?;
-    cache.store(&key, &compiled)
+    cache.store(&key, &compiled).map(Compiled::Standard)
 }
 
 /// Bytes of the compiled guest, if the cache has it, whole and of this version.
@@ -116,6 +141,7 @@ fn key(engine: &Engine) -> String {
     let mut hash = Sha256::new();
     hash.update(compiler.finish().to_le_bytes());
     hash.update(build::STEPS);
+    hash.update(REQUIREMENTS);
     for (name, source) in sources() {
         for part in [name, source] {
             hash.update((part.len() as u64).to_le_bytes());

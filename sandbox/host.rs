@@ -1,31 +1,26 @@
 //! What the guest is given: WASI with one folder, two output streams, clocks and
 //! randomness, under limits.
 
-use crate::{
-    Error, Limits, Stream, Tape,
-    disk::{self, Disk},
-    output::{Printer, Sink},
-    tape::Recorder,
-};
+use crate::{Error, Limits, controls::Controls, disk, output::Sink};
 use std::path::Path;
 use wasmtime::{
     Config, Engine, OptLevel, ResourceLimiter,
     component::{Linker, ResourceTable},
 };
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// Where the guest sees the session's folder.
-const DATA_FOLDER: &str = "/mnt/data";
+pub(crate) const DATA_FOLDER: &str = "/mnt/data";
 
 /// Stack of the WebAssembly code in bytes. Python's recursion limit of 1000
 /// must hit before this does, in C code that recurses as well.
-const WASM_STACK: usize = 8 << 20;
+pub(crate) const WASM_STACK: usize = 8 << 20;
 
 /// Bytes a guest may pass to the host in one call.
 pub(crate) const CALL_BYTES: usize = 16 << 20;
 
 /// Random bytes a guest may ask for in one call.
-const RANDOM_BYTES: u64 = 1 << 20;
+pub(crate) const RANDOM_BYTES: u64 = 1 << 20;
 
 /// Instances, tables and elements of one guest: several times what it has.
 const INSTANCES: usize = 200;
@@ -58,58 +53,21 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
 pub(crate) struct Host {
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
-    pub(crate) printer: Printer,
-    pub(crate) disk: Disk,
-    pub(crate) memory: Memory,
-    pub(crate) recorder: Recorder,
+    pub(crate) controls: Controls,
 }
 
 impl Host {
     pub(crate) fn new(data_folder: &Path, limits: &Limits, sink: Sink) -> Result<Self, Error> {
-        let printer = Printer::new(sink);
-        let recorder = Recorder::new();
-        // No environment, arguments or standard input, and no address is allowed.
-        let mut wasi = WasiCtx::builder();
-        wasi.stdout(printer.descriptor(Stream::Stdout))
-            .stderr(printer.descriptor(Stream::Stderr))
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            // A worker must have no second thread, and in process a cell has one
-            // of its own while it runs.
-            .allow_blocking_current_thread(true)
-            .max_random_size(RANDOM_BYTES)
-            .secure_random(recorder.clone())
-            .insecure_random(recorder.clone())
-            .insecure_random_seed(0)
-            .monotonic_clock(recorder.clone())
-            .wall_clock(recorder.clone())
-            .preopened_dir(data_folder, DATA_FOLDER, FsPerms::ReadWrite)
-            .map_err(Error::wasm("open the data folder of"))?;
+        let controls = Controls::new(data_folder, limits, sink);
+        let wasi = controls.wasi([], data_folder)?.build();
         let mut table = ResourceTable::new();
         // A file in use takes up to three entries.
         table.set_max_capacity(limits.open_files.saturating_mul(3).saturating_add(64));
         Ok(Self {
-            wasi: wasi.build(),
+            wasi,
             table,
-            printer,
-            disk: Disk::new(data_folder.into(), limits),
-            memory: Memory {
-                limit: limits.memory_bytes,
-                used: 0,
-                refused: false,
-            },
-            recorder,
+            controls,
         })
-    }
-
-    /// Begins a cell.
-    pub(crate) fn start(&mut self, limits: &Limits, tape: Tape, replay: bool) {
-        self.printer.start(limits.output_bytes);
-        self.disk.start(limits);
-        self.memory.limit = limits.memory_bytes;
-        self.memory.refused = false;
-        self.recorder.start(tape, replay);
     }
 }
 
@@ -129,7 +87,11 @@ mod sleep {
             "subscribe-duration",
             |mut cx: StoreContextMut<'_, Host>, (duration,): (u64,)| {
                 let host = cx.data_mut();
-                let duration = if host.recorder.replays() { 0 } else { duration };
+                let duration = if host.controls.recorder.replays() {
+                    0
+                } else {
+                    duration
+                };
                 Ok((monotonic_clock::Host::subscribe_duration(
                     &mut host.clocks(),
                     duration,
@@ -140,9 +102,9 @@ mod sleep {
             "subscribe-instant",
             |mut cx: StoreContextMut<'_, Host>, (when,): (u64,)| {
                 let host = cx.data_mut();
-                let pollable = if host.recorder.replays() {
+                let pollable = if host.controls.recorder.replays() {
                     // The other way reads the clock as well.
-                    wasmtime_wasi::HostMonotonicClock::now(&host.recorder);
+                    wasmtime_wasi::HostMonotonicClock::now(&host.controls.recorder);
                     monotonic_clock::Host::subscribe_duration(&mut host.clocks(), 0)?
                 } else {
                     monotonic_clock::Host::subscribe_instant(&mut host.clocks(), when)?
@@ -170,6 +132,22 @@ pub(crate) struct Memory {
     pub(crate) used: usize,
     /// Whether growth was refused in the current cell.
     pub(crate) refused: bool,
+}
+
+impl Memory {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            limit: limits.memory_bytes,
+            used: 0,
+            refused: false,
+        }
+    }
+
+    /// Begins a cell.
+    pub(crate) fn start(&mut self, limits: &Limits) {
+        self.limit = limits.memory_bytes;
+        self.refused = false;
+    }
 }
 
 impl ResourceLimiter for Memory {

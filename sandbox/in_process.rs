@@ -3,7 +3,7 @@
 
 use crate::{
     Error, Limits, Outcome, Output, Tape, data_folder,
-    guest::Guest,
+    guest::{Compiled, Guest},
     interpreter::{Interpreter, Report},
     ticker::Ticker,
 };
@@ -17,7 +17,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) fn load(compiled: &Path) -> Result<Self, Error> {
+    pub(crate) fn load(compiled: &Compiled) -> Result<Self, Error> {
         let guest = Guest::load(compiled)?;
         let ticker = Ticker::new(guest.engine().clone())?;
         Ok(Self { guest, ticker })

@@ -68,6 +68,7 @@
 
 mod cache;
 mod cell;
+mod controls;
 mod data_folder;
 mod disk;
 mod error;
@@ -78,8 +79,10 @@ mod in_process;
 mod interpreter;
 mod limits;
 mod output;
+mod pip;
 mod python;
 mod runner;
+pub mod scientific;
 mod tape;
 mod ticker;
 mod worker;

@@ -3,9 +3,10 @@
 use crate::{
     Cell, Error, Limits, Outcome, Output, Tape, cell,
     files::{self, Snapshot},
-    guest,
+    guest::{self, Compiled},
     interpreter::Report,
     runner::{Runner, Runners, Workers},
+    scientific,
     worker::Walls,
 };
 use serde::{Deserialize, Serialize};
@@ -70,7 +71,31 @@ impl Sandbox {
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Self, Error> {
         let compiled = guest::compiled(cache_dir, progress).await?;
-        let runners = Runners::open(&compiled, workers, progress).await?;
+        Self::of(&compiled, workers, progress).await
+    }
+
+    /// As [`open_with`](Self::open_with), with the guest of the
+    /// [scientific pack](scientific) instead of the standard one.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_with`](Self::open_with), and if the pack is not
+    /// [installed](scientific::install).
+    pub async fn open_scientific(
+        cache_dir: &Path,
+        workers: &Workers,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Self, Error> {
+        let pack = scientific::find(cache_dir)?.ok_or(Error::NotInstalled)?;
+        Self::of(&Compiled::Scientific(pack), workers, progress).await
+    }
+
+    async fn of(
+        compiled: &Compiled,
+        workers: &Workers,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Self, Error> {
+        let runners = Runners::open(compiled, workers, progress).await?;
         Ok(Self {
             runners: Arc::new(runners),
         })

@@ -4,6 +4,7 @@
 use crate::worker::{Remote, Start, Template};
 use crate::{
     Error, Limits, Output, Tape,
+    guest::Compiled,
     in_process::{Embedded, Local},
     interpreter::Report,
     worker::Walls,
@@ -35,7 +36,7 @@ pub enum Workers {
 pub(crate) enum Runners {
     #[cfg(target_os = "linux")]
     Workers {
-        compiled: PathBuf,
+        compiled: Compiled,
         program: Option<PathBuf>,
         /// Started anew when it is found dead.
         template: Mutex<Arc<Template>>,
@@ -56,7 +57,7 @@ pub(crate) enum Runner {
 
 impl Runners {
     pub(crate) async fn open(
-        compiled: &Path,
+        compiled: &Compiled,
         workers: &Workers,
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Self, Error> {
@@ -74,23 +75,23 @@ impl Runners {
         Self::in_process(compiled, why)
     }
 
-    fn in_process(compiled: &Path, why: String) -> Result<Self, Error> {
+    fn in_process(compiled: &Compiled, why: String) -> Result<Self, Error> {
         let local = Arc::new(Local::load(compiled)?);
         Ok(Self::InProcess { local, why })
     }
 
     #[cfg(target_os = "linux")]
-    async fn workers(compiled: &Path, program: Option<&Path>) -> Result<Self, Error> {
+    async fn workers(compiled: &Compiled, program: Option<&Path>) -> Result<Self, Error> {
         let template = Template::start(compiled, program).await?;
         Ok(Self::Workers {
-            compiled: compiled.into(),
+            compiled: compiled.clone(),
             program: program.map(Into::into),
             template: Mutex::new(Arc::new(template)),
         })
     }
 
     #[cfg(not(target_os = "linux"))]
-    async fn workers(_: &Path, _: Option<&Path>) -> Result<Self, Error> {
+    async fn workers(_: &Compiled, _: Option<&Path>) -> Result<Self, Error> {
         Err(Error::Worker {
             detail: "worker processes need Linux".into(),
         })

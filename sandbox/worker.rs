@@ -33,6 +33,8 @@ mod walls;
 #[cfg(target_os = "linux")]
 mod wire;
 
+use crate::scientific;
+
 pub use walls::{Wall, Walls};
 #[cfg(target_os = "linux")]
 pub(crate) use {
@@ -40,9 +42,10 @@ pub(crate) use {
     wire::Start,
 };
 
-#[cfg(target_os = "linux")]
 use std::{
-    env, process,
+    env,
+    path::PathBuf,
+    process,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -50,7 +53,6 @@ use std::{
 /// Set in the environment of a program that is to be a worker.
 const ASKED: &str = "GLM_SANDBOX_WORKER";
 
-#[cfg(target_os = "linux")]
 /// Whether this program calls [`run_if_worker`], so that it can be started as a
 /// worker.
 static ANSWERS: AtomicBool = AtomicBool::new(false);
@@ -75,11 +77,20 @@ pub fn run_if_worker() {
     if env::var_os(ASKED).is_some() {
         process::exit(template::run());
     }
-    #[cfg(target_os = "linux")]
+    if let Some(module) = env::var_os(scientific::COMPILER) {
+        process::exit(scientific::run_compiler(module.as_ref()));
+    }
     ANSWERS.store(true, Ordering::Relaxed);
 }
 
-#[cfg(target_os = "linux")]
-fn answers() -> bool {
-    ANSWERS.load(Ordering::Relaxed)
+/// This program, also when its file has been replaced since it started, if it can
+/// be started as a worker.
+pub(crate) fn this_program() -> Option<PathBuf> {
+    if !ANSWERS.load(Ordering::Relaxed) {
+        None
+    } else if cfg!(target_os = "linux") {
+        Some("/proc/self/exe".into())
+    } else {
+        env::current_exe().ok()
+    }
 }

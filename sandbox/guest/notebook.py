@@ -1,90 +1,21 @@
-"""The notebook inside the sandbox.
-
-Everything at module level runs once, when the guest is built: the memory that
-results is the snapshot every session starts from. `Notebook.run` runs in a
-session.
-"""
-
-import os
-import sys
-
-from library import Library
-
-library = Library()
-for _folder in list(sys.path):
-    if os.path.isdir(_folder):
-        library.add_folder(_folder)
-        if os.path.isdir(os.path.join(_folder, "plotting")):
-            library.add_folder(os.path.join(_folder, "plotting"), "matplotlib.")
-sys.meta_path.insert(0, library)
+"""The notebook: what runs cells and tells what came of them, in any interpreter."""
 
 import ast
 import builtins
-import gc
-import importlib
+import importlib.util
 import io
 import linecache
+import os
 import random
+import sys
 import traceback
 import types
-
-import wit_world
-from componentize_py_types import Err
-
-# In the snapshot, so that importing them in a cell is a dictionary look-up.
-READY = """
-    abc argparse array asyncio base64 binascii bisect calendar cmath codecs collections.abc
-    colorsys concurrent.futures configparser contextlib copy csv dataclasses datetime decimal
-    difflib enum fnmatch fractions functools getopt glob graphlib gzip hashlib heapq hmac html
-    html.parser inspect ipaddress itertools json keyword locale logging math mimetypes numbers
-    operator pathlib pickle platform pprint queue quopri re reprlib secrets shlex shutil sqlite3
-    statistics string struct tarfile tempfile textwrap threading time timeit tokenize tomllib
-    typing unicodedata unittest urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile
-    zlib zoneinfo _strptime mpmath
-    sympy sympy.parsing.sympy_parser sympy.plotting sympy.stats
-    matplotlib.pyplot
-"""
-
-# Of the scientific pack; `matplotlib` for what the small one here lacks.
-SCIENTIFIC = {"lxml", "matplotlib", "mpl_toolkits", "numpy", "pandas", "scipy", "sklearn", "statsmodels"}
 
 DATA_FOLDER = "/mnt/data"
 # Characters of a traceback: more says no more.
 TRACEBACK_LENGTH = 8_000
 # Characters of a value: the host cuts further, by its own limit.
 VALUE_LENGTH = 1_000_000
-
-
-def load_ready():
-    # sympy asks ctypes, which WASI lacks, for the size of a C long and no more.
-    stand_in = types.ModuleType("ctypes")
-    stand_in.c_long, stand_in.sizeof = None, lambda _: 4
-    sys.modules["ctypes"] = stand_in
-    for name in READY.split():
-        importlib.import_module(name)
-    del sys.modules["ctypes"]
-    warm_up()
-
-    import event_loop
-    from matplotlib import sympy_plots
-
-    event_loop.install()
-    sympy_plots.install()
-
-
-def warm_up():
-    """Has sympy import what it only imports when it is first used."""
-    import sympy
-
-    x, f = sympy.Symbol("x"), sympy.Function("f")
-    sympy.solve(x**2 - 5 * x + 6, x)
-    sympy.integrate(sympy.sin(x) ** 2, x)
-    sympy.limit(sympy.sin(x) / x, x, 0)
-    sympy.dsolve(f(x).diff(x) - f(x))
-    sympy.simplify(sympy.sin(x) ** 2 + sympy.cos(x) ** 2)
-    sympy.series(sympy.exp(x), x, 0, 3)
-    sympy.Matrix([[2, 1], [1, 3]]).inv()
-    sympy.summation(x, (x, 1, 10))
 
 
 class Output(io.RawIOBase):
@@ -135,7 +66,12 @@ def limit_recursion(deepest):
 class Notebook:
     """The state that cells share."""
 
-    def __init__(self):
+    def __init__(self, advice, reseed):
+        """`advice` returns, for an `ImportError`, what to know about the package that
+        is missing, or None if that is not what happened. `reseed` gives random number
+        generators other than `random`'s a seed."""
+        self.advice = advice
+        self.reseed = reseed
         main = types.ModuleType("__main__")
         main.__builtins__ = builtins
         sys.modules["__main__"] = main
@@ -147,13 +83,15 @@ class Notebook:
         """Undoes, at the first cell, what must not be the same in every session."""
         self.started = True
         random.seed()
-        sys.modules["sympy.core.random"].rng.seed()
+        self.reseed()
         os.environ.clear()
         sys.argv[:] = [""]
         sys.dont_write_bytecode = True
         os.chdir(DATA_FOLDER)
 
     def run(self, code, recursion):
+        """Runs a cell and returns the `repr` of its last expression, if it ends with one
+        that is not None. Raises what the cell raises."""
         if not self.started:
             self.start()
             _setrecursionlimit(min(sys.getrecursionlimit(), recursion))
@@ -175,68 +113,33 @@ class Notebook:
         self.namespace["_"] = value
         return sendable(repr(value)[:VALUE_LENGTH])
 
-
-def describe(error):
-    """(kind, message, traceback) of an exception that left a cell."""
-    kind = type(error).__name__
-    try:
-        message = sendable(str(error))[:TRACEBACK_LENGTH]
-    except BaseException:
-        message = ""
-    if is_missing_package(error):
-        return kind, message, f"{kind}: {message} ({advice_on(error.name.partition('.')[0])})\n"
-    frame = error.__traceback__
-    while frame is not None and not frame.tb_frame.f_code.co_filename.startswith("<cell "):
-        frame = frame.tb_next
-    text = sendable("".join(traceback.format_exception(type(error), error, frame)))
-    if len(text) > TRACEBACK_LENGTH:
-        half = TRACEBACK_LENGTH // 2
-        text = f"{text[:half]}\n[...]\n{text[-half:]}"
-    return kind, message, text
-
-
-def advice_on(package):
-    if package in SCIENTIFIC:
-        return "part of the scientific pack: glm sandbox install scientific"
-    return "this sandbox has the standard library, sympy and mpmath, and nothing can be installed"
-
-
-def is_missing_package(error):
-    if not isinstance(error, ImportError) or not isinstance(error.name, str):
-        return False
-    package = error.name.partition(".")[0]
-    if package == "matplotlib":
-        return True
-    if not isinstance(error, ModuleNotFoundError):
-        return False
-    return package not in library and package not in sys.builtin_module_names and package not in sys.modules
-
-
-load_ready()
-notebook = Notebook()
-
-# What is here now stays: the garbage collector need not look at it, which would also
-# write to all of its memory, where sessions share what none has written to.
-gc.collect()
-gc.freeze()
-
-# Modules come from the library, and from files that cells write.
-sys.path[:] = [DATA_FOLDER]
-sys.path_importer_cache.clear()
-builtins.exit = builtins.quit = sys.exit
-os.environ.clear()
-
-
-class WitWorld(wit_world.WitWorld):
-    def run(self, code: str, recursion: int) -> str | None:
+    def describe(self, error):
+        """(kind, message, traceback) of an exception that left a cell. It may raise another,
+        as code can see to it that there is no memory or stack left."""
+        kind = type(error).__name__
         try:
-            return notebook.run(code, recursion)
-        except BaseException as error:
-            if isinstance(error, SystemExit) and not error.code:
-                return None
-            try:
-                raised = wit_world.Raised(*describe(error))
-            except BaseException:
-                # Out of memory or stack while describing it.
-                raised = wit_world.Raised(type(error).__name__, "", f"{type(error).__name__}\n")
-            raise Err(raised) from None
+            message = sendable(str(error))[:TRACEBACK_LENGTH]
+        except BaseException:
+            message = ""
+        if isinstance(error, ImportError) and isinstance(error.name, str):
+            advice = self.advice(error)
+            if advice is not None:
+                return kind, message, f"{kind}: {message} ({advice})\n"
+        frame = error.__traceback__
+        while frame is not None and not frame.tb_frame.f_code.co_filename.startswith("<cell "):
+            frame = frame.tb_next
+        text = sendable("".join(traceback.format_exception(type(error), error, frame)))
+        if len(text) > TRACEBACK_LENGTH:
+            half = TRACEBACK_LENGTH // 2
+            text = f"{text[:half]}\n[...]\n{text[-half:]}"
+        return kind, message, text
+
+
+def is_missing(error):
+    """Whether an `ImportError` is about a package that is not there at all."""
+    package = error.name.partition(".")[0]
+    return (
+        isinstance(error, ModuleNotFoundError)
+        and package not in sys.modules
+        and importlib.util.find_spec(package) is None
+    )

@@ -19,11 +19,13 @@ mod limits;
 #[path = "notebook/state.rs"]
 mod state;
 
-use glm_agent_sandbox::Workers;
+use glm_agent_sandbox::{Error, Sandbox, Workers};
 use harness::*;
+use std::path::Path;
 
-fn workers() -> Workers {
-    Workers::InProcess
+async fn open_in(cache_dir: &Path) -> Result<Sandbox, Error> {
+    let workers = Workers::InProcess;
+    Sandbox::open_with(cache_dir, &workers, &|step| eprintln!("{step}")).await
 }
 
 #[tokio::test]

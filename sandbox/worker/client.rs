@@ -5,7 +5,7 @@ use super::{
     walls::Walls,
     wire::{self, Death, FromNotebook, FromTemplate, Start, ToNotebook, ToTemplate},
 };
-use crate::{Error, Limits, Outcome, Output, Tape, interpreter::Report};
+use crate::{Error, Limits, Outcome, Output, Tape, guest::Compiled, interpreter::Report};
 use rustix::{
     net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -49,14 +49,14 @@ pub(crate) struct Template {
 impl Template {
     /// Starts it as `program`, or else this program if it can be a worker, or else
     /// `glm` on the path.
-    pub(crate) async fn start(compiled: &Path, program: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) async fn start(compiled: &Compiled, program: Option<&Path>) -> Result<Self, Error> {
         let program = program.map(Into::into).or_else(found).ok_or_else(|| {
             failed(
                 "this program does not call `run_if_worker`, and there is no `glm` on the path"
                     .into(),
             )
         })?;
-        let (compiled, name) = (compiled.to_owned(), program.display().to_string());
+        let (compiled, name) = (compiled.clone(), program.display().to_string());
         let started = tokio::task::spawn_blocking(move || start(&program, &compiled)).await;
         started
             .map_err(|error| failed(error.to_string()))?
@@ -122,18 +122,16 @@ impl Template {
     }
 }
 
-/// What can be a worker: this program, also when its file has been replaced since
-/// it started, or `glm` on the path.
+/// What can be a worker: this program, or `glm` on the path.
 fn found() -> Option<PathBuf> {
-    if super::answers() {
-        return Some("/proc/self/exe".into());
-    }
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|folder| folder.join("glm"))
-        .find(|glm| glm.is_file())
+    super::this_program().or_else(|| {
+        env::split_paths(&env::var_os("PATH")?)
+            .map(|folder| folder.join("glm"))
+            .find(|glm| glm.is_file())
+    })
 }
 
-fn start(program: &Path, compiled: &Path) -> io::Result<Template> {
+fn start(program: &Path, compiled: &Compiled) -> io::Result<Template> {
     let (control, theirs) = StdUnixStream::pair()?;
     control.set_read_timeout(Some(PATIENCE))?;
     let child = Command::new(program)
@@ -153,7 +151,7 @@ fn start(program: &Path, compiled: &Path) -> io::Result<Template> {
     };
     let load = ToTemplate::Load {
         version: wire::VERSION.into(),
-        compiled: compiled.into(),
+        compiled: compiled.clone(),
     };
     template.send(&load, None)?;
     let control = template

@@ -53,9 +53,9 @@ fn keep_ids((user, group): (u32, u32)) -> io::Result<()> {
     fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
 }
 
-/// Shuts this process in: from here on it reaches `folders`, the descriptors it
-/// has, and nothing else.
-pub(super) fn close(folders: &[&Path], limits: &Limits) -> Vec<Wall> {
+/// Shuts this process in: from here on it reaches `folders`, may read `library`,
+/// has its descriptors, and nothing else.
+pub(super) fn close(folders: &[&Path], library: Option<&Path>, limits: &Limits) -> Vec<Wall> {
     vec![
         Wall::new(
             "resource limits",
@@ -70,7 +70,7 @@ pub(super) fn close(folders: &[&Path], limits: &Limits) -> Vec<Wall> {
         Wall::new(
             "landlock",
             "no file but those of the session, no connection, no signal to other programs",
-            landlock(folders),
+            landlock(folders, library),
         ),
         Wall::new(
             "seccomp",
@@ -133,7 +133,7 @@ fn drop_capabilities() -> io::Result<()> {
     }
 }
 
-fn landlock(folders: &[&Path]) -> Result<(), String> {
+fn landlock(folders: &[&Path], library: Option<&Path>) -> Result<(), String> {
     let abi = ABI::V6;
     let restrict = || {
         let mut ruleset = Ruleset::default()
@@ -153,6 +153,10 @@ fn landlock(folders: &[&Path]) -> Result<(), String> {
         for folder in folders {
             let folder = PathFd::new(folder)?;
             ruleset = ruleset.add_rule(PathBeneath::new(folder, rights))?;
+        }
+        if let Some(library) = library {
+            let reading = AccessFs::ReadFile | AccessFs::ReadDir;
+            ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new(library)?, reading))?;
         }
         Ok::<_, Box<dyn std::error::Error>>(ruleset.restrict_self()?)
     };

@@ -81,7 +81,11 @@ impl Notebook {
             .flatten()
             .map(PathBuf::as_path)
             .collect();
-        self.walls.walls.extend(jail::close(&folders, limits));
+        self.walls.walls.extend(jail::close(
+            &folders,
+            self.loaded.library.as_deref(),
+            limits,
+        ));
         self.end_with_the_template()?;
         Ok(())
     }

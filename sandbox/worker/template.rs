@@ -6,7 +6,12 @@ use super::{
     walls::Wall,
     wire::{self, FromTemplate, Start, ToTemplate},
 };
-use crate::{Error, Limits, guest::Guest, interpreter::Interpreter, output::Sink};
+use crate::{
+    Error, Limits,
+    guest::{Compiled, Guest},
+    interpreter::Interpreter,
+    output::Sink,
+};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
@@ -52,7 +57,7 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     };
     let loaded = if version == wire::VERSION {
-        Loaded::new(compiled).map_err(|error| describe(&error))
+        Loaded::new(&compiled).map_err(|error| describe(&error))
     } else {
         Err(format!("it is version {}", wire::VERSION))
     };
@@ -89,10 +94,12 @@ pub(super) struct Loaded {
     pub(super) placeholder: File,
     /// Where its output goes, once a session has its socket.
     pub(super) socket: Arc<OnceLock<UnixStream>>,
+    /// The folder that the interpreter reads from besides.
+    pub(super) library: Option<PathBuf>,
 }
 
 impl Loaded {
-    fn new(compiled: PathBuf) -> Result<Self, Error> {
+    fn new(compiled: &Compiled) -> Result<Self, Error> {
         let folder =
             TempDir::new().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
         let placeholder =
@@ -113,7 +120,7 @@ impl Loaded {
                 detail: error.to_string(),
             })?
             .block_on(Interpreter::start(
-                &Guest::load(&compiled)?,
+                &Guest::load(compiled)?,
                 folder.path(),
                 &Limits::default(),
                 sink,
@@ -122,6 +129,7 @@ impl Loaded {
             interpreter,
             placeholder,
             socket,
+            library: compiled.library().map(Into::into),
         })
     }
 }

@@ -2,7 +2,7 @@
 //! as four bytes, least first.
 
 use super::walls::Walls;
-use crate::{Limits, Output, Tape, interpreter::Report};
+use crate::{Limits, Output, Tape, guest::Compiled, interpreter::Report};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     io::{self, Read, Write},
@@ -21,7 +21,7 @@ pub(super) const MAX_FRAME: usize = 64 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToTemplate {
     /// Load the guest.
-    Load { version: String, compiled: PathBuf },
+    Load { version: String, compiled: Compiled },
     /// Fork a notebook that answers at the socket that comes with this frame.
     Open { id: u64, start: Start },
     /// End all processes of a notebook.

@@ -59,7 +59,7 @@ const CASES: &[Case] = &[
     ),
     (
         "the notebook's run",
-        "import notebook\nnotebook.notebook.run = lambda *a: 42",
+        "import standard\nstandard.notebook.run = lambda *a: 42",
     ),
     (
         "the notebook's class",
@@ -67,11 +67,11 @@ const CASES: &[Case] = &[
     ),
     (
         "the notebook's count",
-        "import notebook\nnotebook.notebook.cells = 'many'",
+        "import standard\nstandard.notebook.cells = 'many'",
     ),
     (
         "the notebook's description",
-        "import notebook\nnotebook.describe = lambda error: (1, 2, 3)\n1 / 0",
+        "import notebook\nnotebook.Notebook.describe = lambda self, error: (1, 2, 3)\n1 / 0",
     ),
     (
         "the notebook's own module",
@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
     ),
     (
         "the interface",
-        "import notebook\nnotebook.WitWorld.run = lambda self, code, recursion: 42",
+        "import standard\nstandard.WitWorld.run = lambda self, code, recursion: 42",
     ),
     (
         "the interface's types",
@@ -91,7 +91,7 @@ const CASES: &[Case] = &[
     ),
     (
         "a class of the notebook's object",
-        "import notebook\nnotebook.notebook.__class__ = type('N', (), {})",
+        "import standard\nstandard.notebook.__class__ = type('N', (), {})",
     ),
     (
         "a value that raises",

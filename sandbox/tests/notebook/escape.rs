@@ -117,8 +117,8 @@ probe('unix', lambda: socket.socket(socket.AF_UNIX).connect('/run/docker.sock'))
 #[tokio::test]
 async fn environment_and_arguments() {
     let mut notebook = Notebook::new().await;
-    let code = "import os, sys\nprint(dict(os.environ), os.getenv('PATH'), sys.argv, sys.path)\nsys.stdin.read()";
-    assert_eq!(notebook.see(code).await, "{} None [''] ['/mnt/data']\n''");
+    let code = "import os, sys\nprint(dict(os.environ), os.getenv('PATH'), sys.argv, sys.path[-1])\nsys.stdin.read()";
+    assert_eq!(notebook.see(code).await, "{} None [''] /mnt/data\n''");
     let seen = notebook.see("input('name? ')").await;
     assert!(
         seen.ends_with("EOFError: EOF when reading a line\n"),
@@ -140,7 +140,7 @@ probe('system', lambda: os.system('id'))
 probe('popen', lambda: os.popen('id').read())
 probe('subprocess', lambda: subprocess.check_output(['id']))
 probe('thread', lambda: threading.Thread(target=print).start())
-probe('ctypes', lambda: __import__('ctypes'))
+probe('ctypes', lambda: __import__('ctypes').CDLL(None))
 def load():
     import importlib.machinery, importlib.util
     open('evil.so', 'wb').write(b'\0asm\1\0\0\0')
@@ -165,9 +165,13 @@ async fn broken_interpreters() {
         "import componentize_py_runtime as c\nc.call_import(9999, [], 0)",
         "import sys\nsys.modules.clear()",
         "import builtins\nfor name in list(vars(builtins)):\n    if name != '__import__': delattr(builtins, name)",
-        "import notebook\nnotebook.notebook.run = None",
-        "import notebook\nnotebook.WitWorld.run = lambda self, code: 42",
-        "import notebook\nnotebook.describe = lambda error: (1, 2, 3)\n1/0",
+        "import notebook\nnotebook.Notebook.run = None",
+        "import notebook\nnotebook.Notebook.run = lambda self, code, recursion: 42",
+        "import notebook\nnotebook.Notebook.describe = lambda self, error: (1, 2, 3)\n1/0",
+        "import standard\nstandard.WitWorld.run = lambda self, code, recursion: 42",
+        "import scientific\nscientific.run = lambda code, recursion: None",
+        "import _host\n_host.call(b'no JSON')\n_host.call(bytes(20 << 20))",
+        "import scientific\nscientific.run = lambda code, recursion: __import__('_host').call(b'{}')",
         "import sys\nsys.exit = sys.stdout = sys.stderr = None\nraise SystemExit(1)",
         "import os\nfor n in range(100):\n    try: os.close(n)\n    except OSError: pass",
         "class A:\n    def __del__(self):\n        while True: pass\nimport atexit\natexit.register(lambda: 1 / 0)",

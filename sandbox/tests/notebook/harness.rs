@@ -6,11 +6,9 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 pub(crate) async fn open() -> Sandbox {
-    Sandbox::open_with(&crate::cache::cache_dir(), &crate::workers(), &|step| {
-        eprintln!("{step}")
-    })
-    .await
-    .expect("the sandbox opens")
+    crate::open_in(&crate::cache::cache_dir())
+        .await
+        .expect("the sandbox opens")
 }
 
 pub(crate) async fn sandbox() -> Sandbox {

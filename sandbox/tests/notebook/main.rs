@@ -16,9 +16,11 @@ mod plotting;
 mod state;
 mod worker;
 
-use glm_agent_sandbox::Workers;
+use glm_agent_sandbox::{Error, Sandbox, Workers};
 use harness::*;
+use std::path::Path;
 
-fn workers() -> Workers {
-    Workers::Program(env!("CARGO_BIN_EXE_glm-sandbox-worker").into())
+async fn open_in(cache_dir: &Path) -> Result<Sandbox, Error> {
+    let workers = Workers::Program(env!("CARGO_BIN_EXE_glm-sandbox-worker").into());
+    Sandbox::open_with(cache_dir, &workers, &|step| eprintln!("{step}")).await
 }
