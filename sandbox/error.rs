@@ -74,7 +74,8 @@ pub enum Error {
     /// the program.
     #[error(
         "the scientific pack of the Python sandbox is not installed\n\
-         hint: install it once; that fetches {} MB and takes one to two minutes",
+         hint: install it with `glm sandbox install scientific`, which fetches {} MB and takes one \
+         to two minutes",
         crate::scientific::DOWNLOAD_BYTES / 1_000_000
     )]
     NotInstalled,

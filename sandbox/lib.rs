@@ -17,7 +17,9 @@
 //!
 //! # What it promises
 //!
-//! The interpreter is CPython 3.14 compiled to WebAssembly. Its code can do what
+//! The interpreter is CPython 3.14 compiled to WebAssembly, or CPython 3.15 with
+//! numpy and more, if the [scientific pack](scientific) is asked for; what follows
+//! holds for both. Its code can do what
 //! WebAssembly can, compute in its own memory, and beyond that only what this
 //! crate links to it:
 //!

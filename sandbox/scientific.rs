@@ -25,6 +25,7 @@ use crate::Limits;
 mod answer;
 mod compile;
 pub(crate) mod host;
+mod image;
 mod install;
 pub(crate) mod module;
 pub(crate) mod pack;

@@ -6,7 +6,10 @@
 //! describe; the crate's version is pinned.
 
 use super::Disk;
-use crate::scientific::host::{FIRST_FILE, Host};
+use crate::{
+    host::CALL_BYTES,
+    scientific::host::{FIRST_FILE, Host},
+};
 use wasmtime::{Caller, Extern, Linker};
 use wasmtime_wasi::p1::{
     WasiP1Ctx,
@@ -16,6 +19,9 @@ use wasmtime_wasi::p1::{
 use wiggle::{GuestMemory, GuestPtr};
 
 const MODULE: &str = "wasi_snapshot_preview1";
+
+/// Contents of files are copied piece by piece, however large the guest's buffer is.
+const UNLIMITED: usize = usize::MAX;
 
 /// The success of a call.
 const OK: i32 = 0;
@@ -27,7 +33,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 
     linker.func_wrap_async(MODULE, "path_open", |mut caller: Caller<'_, Host>, args| {
         Box::new(async move {
-            let (mut memory, host) = sides(&mut caller)?;
+            let (mut memory, host) = sides(&mut caller, CALL_BYTES)?;
             path_open(host, &mut memory, args).await
         })
     })?;
@@ -36,7 +42,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         "path_create_directory",
         |mut caller: Caller<'_, Host>, (folder, path, length): (i32, i32, i32)| {
             Box::new(async move {
-                let (mut memory, host) = sides(&mut caller)?;
+                let (mut memory, host) = sides(&mut caller, CALL_BYTES)?;
                 if let Some(refused) = host.controls.disk.refuse(0, 1) {
                     return Ok(refused);
                 }
@@ -53,7 +59,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
                 if is_own(file) {
                     return Ok(Errno::Perm as i32);
                 }
-                let (mut memory, host) = sides(&mut caller)?;
+                let (mut memory, host) = sides(&mut caller, CALL_BYTES)?;
                 let closed = calls::fd_close(&mut host.wasi, &mut memory, file).await?;
                 host.controls.disk.closed(closed);
                 Ok(closed)
@@ -68,7 +74,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
                 if is_own(file) || is_own(to) {
                     return Ok(Errno::Perm as i32);
                 }
-                let (mut memory, host) = sides(&mut caller)?;
+                let (mut memory, host) = sides(&mut caller, CALL_BYTES)?;
                 let moved = calls::fd_renumber(&mut host.wasi, &mut memory, file, to).await?;
                 // It closes what `to` was.
                 host.controls.disk.closed(moved);
@@ -82,7 +88,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         "fd_write",
         |mut caller: Caller<'_, Host>, (file, pieces, count, written): (i32, i32, i32, i32)| {
             Box::new(async move {
-                let (mut memory, host) = sides(&mut caller)?;
+                let (mut memory, host) = sides(&mut caller, UNLIMITED)?;
                 let bytes = next_piece(&memory, pieces, count)?;
                 if let Some(end) = end_of_write(&mut host.wasi, &mut memory, file, bytes).await
                     && let Some(refused) = host.pay_up_to(&mut memory, file, end).await
@@ -99,7 +105,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         |mut caller: Caller<'_, Host>,
          (file, pieces, count, at, written): (i32, i32, i32, i64, i32)| {
             Box::new(async move {
-                let (mut memory, host) = sides(&mut caller)?;
+                let (mut memory, host) = sides(&mut caller, UNLIMITED)?;
                 let bytes = next_piece(&memory, pieces, count)?;
                 let end = at.cast_unsigned().saturating_add(bytes);
                 if let Some(refused) = host.pay_up_to(&mut memory, file, end).await {
@@ -123,7 +129,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         "fd_filestat_set_size",
         |mut caller: Caller<'_, Host>, (file, size): (i32, i64)| {
             Box::new(async move {
-                let (mut memory, host) = sides(&mut caller)?;
+                let (mut memory, host) = sides(&mut caller, CALL_BYTES)?;
                 if let Some(refused) = host
                     .pay_up_to(&mut memory, file, size.cast_unsigned())
                     .await
@@ -139,7 +145,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         "fd_read",
         |mut caller: Caller<'_, Host>, (file, pieces, count, read): (i32, i32, i32, i32)| {
             Box::new(async move {
-                let (mut memory, host) = sides(&mut caller)?;
+                let (mut memory, host) = sides(&mut caller, UNLIMITED)?;
                 calls::fd_read(&mut host.wasi, &mut memory, file, pieces, count, read).await
             })
         },
@@ -150,7 +156,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         |mut caller: Caller<'_, Host>,
          (file, pieces, count, at, read): (i32, i32, i32, i64, i32)| {
             Box::new(async move {
-                let (mut memory, host) = sides(&mut caller)?;
+                let (mut memory, host) = sides(&mut caller, UNLIMITED)?;
                 calls::fd_pread(&mut host.wasi, &mut memory, file, pieces, count, at, read).await
             })
         },
@@ -217,17 +223,16 @@ async fn path_open(
     outcome
 }
 
-/// The guest's memory, and the host's side of it.
-///
-/// A call may move as much as the memory holds: nothing of it is copied whole.
+/// The guest's memory, and the host's side of it for a call that may copy `copied` bytes.
 fn sides<'a>(
     caller: &'a mut Caller<'_, Host>,
+    copied: usize,
 ) -> wasmtime::Result<(GuestMemory<'a>, &'a mut Host)> {
     let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
         wasmtime::bail!("the guest exports no memory");
     };
     let (bytes, host) = memory.data_and_store_mut(caller);
-    host.wasi.set_hostcall_fuel(usize::MAX);
+    host.wasi.set_hostcall_fuel(copied);
     Ok((GuestMemory::Unshared(bytes), host))
 }
 

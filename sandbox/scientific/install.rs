@@ -2,12 +2,12 @@
 //! cache.
 
 use super::{
-    compile,
+    compile, image,
     module::{self, Module},
     pack::Pack,
 };
 use crate::{
-    Error, Tape,
+    Error,
     cache::{self, Cache},
     pip,
 };
@@ -25,21 +25,9 @@ use wasmtime::Engine;
 pub const DOWNLOAD_BYTES: u64 = 98_000_000;
 
 /// Bytes that an installed pack takes up, about.
-pub const DISK_BYTES: u64 = 460_000_000;
+pub const DISK_BYTES: u64 = 470_000_000;
 
 const REQUIREMENTS: &str = include_str!("../guest/scientific/requirements.lock");
-
-/// The notebook's modules, in the order in which they import each other.
-const SOURCES: [(&str, &str); 4] = [
-    ("event_loop", include_str!("../guest/event_loop.py")),
-    ("notebook", include_str!("../guest/notebook.py")),
-    ("figures", include_str!("../guest/scientific/figures.py")),
-    (
-        "scientific",
-        include_str!("../guest/scientific/scientific.py"),
-    ),
-];
-const LOADER: &str = include_str!("../guest/scientific/loader.py");
 
 /// Unpacks matplotlib's data, an archive within the archive of the library.
 const UNPACK: &str = "import io, sys, zipfile\n\
@@ -83,7 +71,7 @@ pub async fn install(
         memory: PathBuf::new(),
         library: store.library.clone(),
     };
-    let image = prepare(&Module::load(pack.clone())?, work.path()).await?;
+    let image = image::take(&Module::load(pack.clone())?, work.path()).await?;
     let memory = store.cache.store(&store.memory, &image)?;
     store.keep_only(&Pack { memory, ..pack })
 }
@@ -167,15 +155,11 @@ impl Store {
     fn open(cache_dir: &Path) -> Result<Self, Error> {
         let cache = Cache::open(folder(cache_dir))?;
         let compiler = compiler(&module::engine()?);
-        let mut sources = vec![LOADER];
-        for (name, source) in SOURCES {
-            sources.extend([name, source]);
-        }
         Ok(Self {
             code: format!("code-{}", key(&compiler, &[REQUIREMENTS, compile::STEPS])),
             memory: format!(
                 "memory-{}",
-                key(&compiler, &[REQUIREMENTS, &sources.concat()])
+                key(&compiler, &[REQUIREMENTS, &image::sources()])
             ),
             library: cache
                 .folder()
@@ -303,45 +287,63 @@ fn key(compiler: &[u8], parts: &[&str]) -> String {
     key
 }
 
-/// The memory of an interpreter that has imported its packages and waits for the
-/// first cell. It is started in an empty folder, and sees nothing of this machine.
-async fn prepare(module: &Module, work: &Path) -> Result<Vec<u8>, Error> {
-    let data_folder = work.join("data");
-    fs::create_dir(&data_folder).map_err(Error::io("create the folder", &data_folder))?;
-    let limits = super::limits();
-    let printed = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
-    let sink = std::sync::Arc::clone(&printed);
-    let mut interpreter = module
-        .blank(
-            &data_folder,
-            &limits,
-            Box::new(move |piece| {
-                sink.lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner)
-                    .push_str(&piece.text);
-            }),
-        )
-        .await?;
-    interpreter
-        .controls_mut()
-        .start(&limits, Tape::blank()?, false);
-    let sources =
-        serde_json::Map::from_iter(SOURCES.map(|(name, source)| (name.to_owned(), source.into())));
-    let source = format!(
-        "{LOADER}\n\nsources = {}\nload(sources)",
-        serde_json::Value::from(sources)
-    );
-    let started = interpreter
-        .turn(&source)
-        .await
-        .map_err(Error::wasm("start"))?;
-    if !started {
-        let printed = printed
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        return Err(Error::Build {
-            detail: pip::end_of(&printed),
-        });
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_there_is_not_installed_and_not_removed() {
+        let cache = tempfile::tempdir().unwrap();
+        assert_eq!(installed(cache.path()).unwrap(), None);
+        assert!(!remove(cache.path()).await.unwrap());
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
     }
-    Ok(interpreter.image().to_vec())
+
+    #[tokio::test]
+    async fn a_pack_is_whole_or_not_there() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open(cache.path()).unwrap();
+        store.cache.store(&store.code, b"code").unwrap();
+        store.cache.store(&store.memory, b"memory").unwrap();
+        assert_eq!(installed(cache.path()).unwrap(), None);
+
+        fs::create_dir(&store.library).unwrap();
+        fs::write(store.library.join("MANIFEST"), b"all").unwrap();
+        assert_eq!(installed(cache.path()).unwrap(), Some(13));
+        let pack = find(cache.path()).unwrap().unwrap();
+        fs::write(&pack.memory, b"other").unwrap();
+        assert_eq!(find(cache.path()).unwrap(), None);
+
+        assert!(remove(cache.path()).await.unwrap());
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_the_current_pack_is_kept() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open(cache.path()).unwrap();
+        let entry = |key: &str| store.cache.store(key, key.as_bytes()).unwrap();
+        let [code, memory, _] = ["code-new", "memory-new", "code-old"].map(entry);
+        let library = store.library.clone();
+        fs::create_dir(&library).unwrap();
+        fs::create_dir_all(store.cache.folder().join("library-old/lib")).unwrap();
+        let pack = Pack {
+            code,
+            memory,
+            library,
+        };
+        store.keep_only(&pack).unwrap();
+        let mut kept: Vec<_> = fs::read_dir(store.cache.folder())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        kept.sort();
+        assert_eq!(kept, [pack.code, pack.memory, pack.library]);
+    }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod cache;
+mod compiler;
 mod escape;
 mod harness;
 mod library;
