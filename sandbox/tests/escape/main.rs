@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+mod changing_folder;
 mod files;
 mod interpreter;
 mod network;
