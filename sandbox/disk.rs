@@ -8,9 +8,9 @@
 
 use crate::{Limits, cell, host::Host};
 use std::{
-    fs,
+    fs::{self, File},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 use wasmtime::{
     StoreContextMut,
@@ -47,6 +47,8 @@ struct Quota {
     /// removals are not followed, so it may be too low until the next count.
     room: Room,
     open: usize,
+    /// Files that the guest has opened; those that it closed are gone.
+    files: Vec<Weak<File>>,
     refused: Option<String>,
 }
 
@@ -65,6 +67,7 @@ impl Disk {
             max_open: 0,
             room: Room::default(),
             open: 0,
+            files: Vec::new(),
             refused: None,
         })));
         disk.start(limits);
@@ -129,11 +132,27 @@ impl Quota {
         Ok(())
     }
 
+    /// Keeps an eye on a file that was opened, for it may be removed meanwhile.
+    fn watch(&mut self, file: &Arc<File>) {
+        self.files.retain(|file| file.strong_count() > 0);
+        self.files.push(Arc::downgrade(file));
+    }
+
+    /// Size of the files that bear no name any more, and stay for as long as they
+    /// are open. A file that was opened twice counts twice.
+    fn removed(&self) -> u64 {
+        let open = self.files.iter().filter_map(Weak::upgrade);
+        open.filter_map(|file| file.metadata().ok())
+            .filter(is_removed)
+            .map(|metadata| metadata.len())
+            .sum()
+    }
+
     /// What is left, by walking the folder. Nothing is followed out of it. What
     /// cannot be read leaves no room, and nor does what is too much to walk.
     fn count(&self) -> Room {
         let mut room = Room {
-            bytes: self.max_bytes,
+            bytes: self.max_bytes.saturating_sub(self.removed()),
             files: self.max_files,
         };
         let mut folders = vec![self.folder.clone()];
@@ -165,6 +184,17 @@ impl Quota {
         }
         room
     }
+}
+
+#[cfg(unix)]
+fn is_removed(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) == 0
+}
+
+/// Elsewhere a file keeps its name while it is open.
+#[cfg(not(unix))]
+fn is_removed(_: &fs::Metadata) -> bool {
+    false
 }
 
 impl Room {
@@ -222,8 +252,13 @@ impl Host {
             .filesystem()
             .open_at(folder, path_flags, path, open_flags, flags)
             .await;
-        if opened.is_err() {
-            self.controls.disk.lock().open -= 1;
+        match &opened {
+            Ok(opened) => {
+                if let Descriptor::File(file) = self.table.get(opened)? {
+                    self.controls.disk.lock().watch(&file.file);
+                }
+            }
+            Err(_) => self.controls.disk.lock().open -= 1,
         }
         opened
     }

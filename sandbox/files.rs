@@ -14,7 +14,7 @@ use std::{
     fmt,
     fs::File,
     io,
-    path::{Component, Path, PathBuf},
+    path::{Component, Path},
     time::SystemTime,
 };
 
@@ -199,13 +199,9 @@ pub(crate) fn copy_all_but(root: &Path, left_out: &[String], to: &Path) -> Resul
         if left_out.contains(&artifact.name) {
             continue;
         }
-        let path = to.join(&artifact.name);
-        let parent = path.parent().map_or_else(PathBuf::new, Into::into);
-        std::fs::create_dir_all(&parent).map_err(Error::io("create the folder", &parent))?;
         let mut from = open(root, &artifact.name)?;
-        File::create(&path)
-            .and_then(|mut to| io::copy(&mut from, &mut to))
-            .map_err(Error::io("write", &path))?;
+        let mut copy = create(to, &artifact.name)?;
+        io::copy(&mut from, &mut copy).map_err(Error::io("write", to.join(&artifact.name)))?;
     }
     Ok(())
 }

@@ -64,3 +64,19 @@ fn refuses_to_open_too_many() {
         Some("at most 2 files can be open at once")
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn counts_removed_files_while_they_are_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, [0; 40]).unwrap();
+    let disk = disk(folder.path());
+    let file = Arc::new(File::open(&path).unwrap());
+    disk.lock().watch(&file);
+    fs::remove_file(&path).unwrap();
+    let left = |bytes| Room { bytes, files: 3 };
+    assert_eq!(disk.lock().count(), left(60));
+    drop(file);
+    assert_eq!(disk.lock().count(), left(100));
+}

@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+mod changing_folder;
 mod files;
 mod interpreter;
 mod network;
@@ -131,6 +132,10 @@ async fn run(&(name, code): &Case, wall: Duration, pristine: &str) -> String {
     alive.artifacts.clear();
     assert_eq!(alive.observation(), "(no output)", "{name}: the session");
     assert_eq!(fingerprint().await, pristine, "{name}: the next session");
+    // The process that runs cells, and its checkpoint.
+    host.settle_at(name, 2).await;
+    drop(session);
+    host.settle_at(name, 0).await;
     observation
 }
 
@@ -188,6 +193,39 @@ impl Host {
             }
         }
         files
+    }
+
+    /// Waits until at most so many processes, this one included, have something of
+    /// the session's folder open.
+    async fn settle_at(&self, name: &str, processes: usize) {
+        let mut holders = self.holders();
+        for _ in 0..3_000 {
+            if holders.len() <= processes {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            holders = self.holders();
+        }
+        panic!("{name}: {holders:?} hold the session's folder");
+    }
+
+    /// The processes that have something of the session's folder open.
+    fn holders(&self) -> Vec<PathBuf> {
+        let data = self.data().canonicalize().unwrap();
+        let holds = |process: &PathBuf| {
+            let descriptors = fs::read_dir(process.join("fd"));
+            descriptors
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter_map(|descriptor| fs::read_link(descriptor.path()).ok())
+                .any(|path| path.starts_with(&data))
+        };
+        fs::read_dir("/proc")
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(holds)
+            .collect()
     }
 
     fn assert_unharmed(&self, name: &str) {
