@@ -35,13 +35,13 @@ macro_rules! plotting {
         )),*]
     };
 }
-const PLOTTING: [(&str, &str); 41] = plotting![
-    "__init__" "artist" "axes" "axis" "bar_charts" "cm" "collections" "colorbar"
-    "colors" "container" "data" "dates" "decorations" "figure" "grids" "gridspec"
-    "image" "image_charts" "layout" "legend" "line_charts" "lines" "markers" "mathtext"
-    "missing" "patches" "pyplot" "rcsetup" "saving" "scale" "span" "spines"
-    "statistical_charts" "strokes" "style" "svg" "sympy_plots" "text" "ticker" "typeset"
-    "view"
+const PLOTTING: [(&str, &str); 44] = plotting![
+    "__init__" "area_charts" "artist" "axes" "axes_page" "axis" "axis_page" "bar_charts"
+    "cm" "collections" "colorbar" "colors" "container" "data" "dates" "decorations" "figure"
+    "grids" "gridspec" "image" "image_charts" "layout" "legend" "line_charts" "lines"
+    "markers" "mathtext" "missing" "patches" "pyplot" "rcsetup" "saving" "scale" "span"
+    "spines" "statistical_charts" "strokes" "style" "svg" "sympy_plots" "text" "ticker"
+    "typeset" "view"
 ];
 
 /// All files that the guest is built from, by path.

@@ -15,11 +15,28 @@ class Colorbar:
     """A bar beside axes, or in axes of its own (`cax`)."""
 
     def __init__(
-        self, figure, mappable, parents, cax=None, *, label="", orientation=None, location=None, shrink=1.0, aspect=20, pad=None,
-        fraction=0.15, ticks=None, format=None, extend="neither", **style,
+        self,
+        figure,
+        mappable,
+        parents,
+        cax=None,
+        *,
+        label="",
+        orientation=None,
+        location=None,
+        shrink=1.0,
+        aspect=20,
+        pad=None,
+        fraction=0.15,
+        ticks=None,
+        format=None,
+        extend="neither",
+        **style,
     ):
         if mappable is None:
-            raise RuntimeError("a color bar needs an image or a scatter plot with numbers for colors: pass it as mappable")
+            raise RuntimeError(
+                "a color bar needs an image or a scatter plot with numbers for colors: pass it as mappable"
+            )
         self.mappable, self.parents = mappable, [parent.twin_of or parent for parent in parents]
         self.side = location or {"horizontal": "bottom", "vertical": "right", None: "right"}[orientation]
         if self.side not in _NOTHING:
@@ -38,7 +55,9 @@ class Colorbar:
         if ticks is not None:
             self.set_ticks(ticks)
         if format is not None:
-            self._axis.set_major_formatter(format if not isinstance(format, str) or "{" in format else FormatStrFormatter(format))
+            self._axis.set_major_formatter(
+                format if not isinstance(format, str) or "{" in format else FormatStrFormatter(format)
+            )
 
     @property
     def upright(self):
@@ -127,7 +146,10 @@ class Colorbar:
         width, height = right - left, bottom - top
         length = (height if self.upright else width) * self.shrink
         thick = length / self.slimness
-        gap = max((0.05 if self.pad is None else self.pad) * (width / len(self.parents) if self.upright else height), depth + 4 * POINT)
+        gap = max(
+            (0.05 if self.pad is None else self.pad) * (width / len(self.parents) if self.upright else height),
+            depth + 4 * POINT,
+        )
         across = (width - length) / 2
         along = (height - length) / 2
         return {

@@ -67,7 +67,7 @@ class DateLocator(Locator):
     def _floor(self, moment):
         keep = _FIELDS.index(self.unit)
         blank = {"month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0, "microsecond": 0}
-        moment = moment.replace(**{name: blank[name] for name in _FIELDS[keep + 1:]})
+        moment = moment.replace(**{name: blank[name] for name in _FIELDS[keep + 1 :]})
         if self.unit == "year":
             return moment.replace(year=max(moment.year // self.interval * self.interval, 1))
         if self.unit == "month":

@@ -132,7 +132,9 @@ class Span:
     def minor_ticks(self, low, high, major):
         if self.minor_locator is None:
             if self.scale.name == "log" and self.locator is None and math.log10(high / low) >= 1:
-                return [tick for tick in ticker.LogLocator(self.scale.base).minor_values(low, high) if tick not in major]
+                return [
+                    tick for tick in ticker.LogLocator(self.scale.base).minor_values(low, high) if tick not in major
+                ]
             return []
         if isinstance(self.minor_locator, ticker.AutoMinorLocator):
             if len(major) < 2:
