@@ -49,6 +49,8 @@ READY = """
 SCIENTIFIC = {"lxml", "matplotlib", "mpl_toolkits", "numpy", "pandas", "scipy", "sklearn", "statsmodels"}
 
 DATA_FOLDER = "/mnt/data"
+# Tracebacks leave its lines out: what went wrong there is an argument of the cell's.
+PLOTTING_FOLDER = os.path.dirname(library.get_filename("matplotlib")) + "/"
 # Characters of a traceback: more says no more.
 TRACEBACK_LENGTH = 8_000
 # Characters of a value: the host cuts further, by its own limit.
@@ -188,7 +190,11 @@ def describe(error):
     frame = error.__traceback__
     while frame is not None and not frame.tb_frame.f_code.co_filename.startswith("<cell "):
         frame = frame.tb_next
-    text = sendable("".join(traceback.format_exception(type(error), error, frame)))
+    shown = traceback.TracebackException(type(error), error, frame)
+    shown.stack = traceback.StackSummary.from_list(
+        line for line in shown.stack if not line.filename.startswith(PLOTTING_FOLDER)
+    )
+    text = sendable("".join(shown.format()))
     if len(text) > TRACEBACK_LENGTH:
         half = TRACEBACK_LENGTH // 2
         text = f"{text[:half]}\n[...]\n{text[-half:]}"

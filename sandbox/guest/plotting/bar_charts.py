@@ -184,7 +184,7 @@ class BarCharts:
             raise ValueError("the sizes of a pie's sectors are all zero")
         count = len(sizes)
         offsets = numbers(repeated(0.0 if explode is None else explode, count, "explode"))
-        names = [""] * count if labels is None else [str(label) for label in repeated(labels, count, "labels")]
+        names = [""] * count if labels is None else [str(label) for label in repeated(list(labels), count, "labels")]
         chosen = each(colors) if colors is not None else self.pie_colors()
         wedges, texts, shares = [], [], []
         angle = float(startangle)

@@ -113,6 +113,11 @@ class Colorbar:
 
     # Its place.
 
+    def _nearer(self):
+        """Bars between the axes and this one."""
+        beside = [bar for bar in self.parents[0].colorbars if bar.side == self.side]
+        return beside[: beside.index(self)]
+
     def _thickness(self, length):
         return length * self.shrink / self.slimness
 
@@ -144,12 +149,14 @@ class Colorbar:
         right, bottom = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
         depth = max(placed[parent].depths[self.side] for parent in self.parents if parent in placed)
         width, height = right - left, bottom - top
-        length = (height if self.upright else width) * self.shrink
+        full = height if self.upright else width
+        length = full * self.shrink
         thick = length / self.slimness
         gap = max(
             (0.05 if self.pad is None else self.pad) * (width / len(self.parents) if self.upright else height),
             depth + 4 * POINT,
         )
+        gap += sum(bar._thickness(full) + bar._outside() + 6 * POINT for bar in self._nearer())
         across = (width - length) / 2
         along = (height - length) / 2
         return {

@@ -7,6 +7,8 @@ from .strokes import stroke
 class Container(tuple):
     """Artists with one label."""
 
+    kind = "container"
+
     def __new__(cls, artists, label=None):
         return super().__new__(cls, artists)
 

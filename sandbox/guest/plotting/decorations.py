@@ -241,7 +241,7 @@ class Decorations:
     def _labelled(self):
         """Artists, then groups of them, in the order in which they came."""
         members = {id(artist) for group in self.containers for artist in group.get_children()}
-        alone = [artist for artist in self.artists if id(artist) not in members and hasattr(artist, "draw_key")]
+        alone = [artist for artist in self.artists if id(artist) not in members or artist.in_legend()]
         return [*alone, *self.containers]
 
     def axis(self, arg=None, **limits):

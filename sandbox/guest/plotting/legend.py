@@ -21,6 +21,8 @@ _LOCATIONS = [
     "upper center",
     "center",
 ]
+# Kinds of artists that no legend lists.
+_SIGNLESS = ("annotation", "cells", "text")
 # In font sizes.
 _BORDER_PAD, _LINE_GAP, _SIGN_LENGTH, _SIGN_HEIGHT, _SIGN_GAP, _EDGE_GAP, _COLUMN_GAP = (
     0.4,
@@ -272,7 +274,7 @@ def entries(artists, args, handles, labels):
     if handles is None and labels is None:
         return [(artist, artist.label) for artist in artists if artist.in_legend()]
     if handles is None:
-        handles = [artist for artist in artists if not artist.label.startswith("_")]
+        handles = [artist for artist in artists if artist.kind not in _SIGNLESS and not artist.label.startswith("_")]
         handles = [artist for artist in handles if artist.label] or handles
     handles = sequence(handles)
     handles = [

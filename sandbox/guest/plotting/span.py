@@ -10,7 +10,7 @@ from .scale import LinearScale
 from .view import Limits
 
 # Beyond it, differences of floats overflow.
-_LARGEST = 1e300
+_LARGEST = 4e307
 
 
 class Span:
