@@ -163,6 +163,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_module_of_the_folder_is_built_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/plotting");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".py"))
+            .map(|name| format!("plotting/{name}"))
+            .collect();
+        files.sort();
+        assert_eq!(PLOTTING.map(|(path, _)| path.to_owned()).to_vec(), files);
+    }
+
+    #[test]
     fn the_key_depends_on_the_compiler_settings() {
         let ours = crate::host::engine().unwrap();
         let other = Engine::default();

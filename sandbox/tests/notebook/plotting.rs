@@ -7,7 +7,11 @@ impl Notebook {
     /// The SVG that a cell draws after `import matplotlib.pyplot as plt`.
     async fn draw(&mut self, code: &str) -> String {
         let code = format!("import matplotlib.pyplot as plt\n{code}\nplt.savefig('drawn.svg')");
-        assert_eq!(self.see(&code).await, "(no output)");
+        let seen = self.see(&code).await;
+        assert!(
+            seen.contains("drawn.svg (") && !seen.contains("Error"),
+            "{seen}"
+        );
         std::fs::read_to_string(self.data.path().join("drawn.svg")).unwrap()
     }
 }
@@ -146,7 +150,7 @@ async fn a_histogram_counts() {
     let mut notebook = Notebook::new().await;
     notebook.run("import matplotlib.pyplot as plt").await;
     assert_eq!(
-        notebook.see(code).await,
+        notebook.run(code).await.stdout(),
         "[1.0, 2.0, 3.0, 1.0] [0.0, 1.0, 2.0, 3.0, 4.0]\n"
     );
     let svg = std::fs::read_to_string(notebook.data.path().join("h.svg")).unwrap();
@@ -458,7 +462,7 @@ plt.show()
 plt.title('third'); plt.show()
 print(sorted(os.listdir()), plt.get_fignums())";
     assert_eq!(
-        notebook.see(code).await,
+        notebook.run(code).await.stdout(),
         "['figure-1.svg', 'figure-2.svg', 'figure-3.svg', 'figure-4.svg'] []\n"
     );
     let read = |name: &str| std::fs::read_to_string(notebook.data.path().join(name)).unwrap();
@@ -485,8 +489,9 @@ file = io.BytesIO()
 plt.savefig(file, format='png')
 plt.savefig('b.svg')
 print(sorted(os.listdir()), file.getvalue() == open('a.svg', 'rb').read() == open('b.svg', 'rb').read())";
+    let cell = notebook.run(code).await;
     assert_eq!(
-        notebook.see(code).await,
+        cell.stdout() + &cell.stderr(),
         "['a.svg', 'b.svg'] True\n\
          this sandbox's matplotlib draws SVG: saved a.svg instead of a.png\n\
          this sandbox's matplotlib draws SVG: wrote SVG instead of PNG\n"
@@ -552,7 +557,7 @@ plot(1/x, (x, -1, 1), ylim=(-10, 10))
 import os
 print(sorted(os.listdir()))";
     assert_eq!(
-        notebook.see(code).await,
+        notebook.run(code).await.stdout(),
         "['figure-1.svg', 'figure-2.svg']\n"
     );
     let read = |name: &str| std::fs::read_to_string(notebook.data.path().join(name)).unwrap();
