@@ -77,7 +77,7 @@ class AreaCharts:
         for index in range(len(along) + 1):
             if index < len(along) and holds[index]:
                 continue
-            if index - start > 1 or (index > start and step):
+            if index > start:
                 part = slice(start, index)
                 there = list(zip(*(stairs(along[part], one[part], step) if step else (along[part], one[part]))))
                 back = list(zip(*(stairs(along[part], two[part], step) if step else (along[part], two[part]))))
