@@ -37,13 +37,13 @@ macro_rules! plotting {
         )),*]
     };
 }
-const PLOTTING: [(&str, &str); 41] = plotting![
-    "__init__" "artist" "axes" "axis" "bar_charts" "cm" "collections" "colorbar"
-    "colors" "container" "data" "dates" "decorations" "figure" "grids" "gridspec"
-    "image" "image_charts" "layout" "legend" "line_charts" "lines" "markers" "mathtext"
-    "missing" "patches" "pyplot" "rcsetup" "saving" "scale" "span" "spines"
-    "statistical_charts" "strokes" "style" "svg" "sympy_plots" "text" "ticker" "typeset"
-    "view"
+const PLOTTING: [(&str, &str); 44] = plotting![
+    "__init__" "area_charts" "artist" "axes" "axes_page" "axis" "axis_page" "bar_charts"
+    "cm" "collections" "colorbar" "colors" "container" "data" "dates" "decorations" "figure"
+    "grids" "gridspec" "image" "image_charts" "layout" "legend" "line_charts" "lines"
+    "markers" "mathtext" "missing" "patches" "pyplot" "rcsetup" "saving" "scale" "span"
+    "spines" "statistical_charts" "strokes" "style" "svg" "sympy_plots" "text" "ticker"
+    "typeset" "view"
 ];
 
 /// All files that the guest is built from, by path.
@@ -187,6 +187,19 @@ fn deserialize(engine: &Engine, path: &Path) -> Result<Component, Error> {
 )]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_module_of_the_folder_is_built_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/plotting");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".py"))
+            .map(|name| format!("plotting/{name}"))
+            .collect();
+        files.sort();
+        assert_eq!(PLOTTING.map(|(path, _)| path.to_owned()).to_vec(), files);
+    }
 
     #[test]
     fn the_key_depends_on_the_compiler_settings() {

@@ -66,12 +66,14 @@ def limit_recursion(deepest):
 class Notebook:
     """The state that cells share."""
 
-    def __init__(self, advice, reseed):
+    def __init__(self, advice, reseed, inner=()):
         """`advice` returns, for an `ImportError`, what to know about the package that
         is missing, or None if that is not what happened. `reseed` gives random number
-        generators other than `random`'s a seed."""
+        generators other than `random`'s a seed. Tracebacks leave out the lines of files
+        in the folders `inner`: what went wrong there is an argument of the cell's."""
         self.advice = advice
         self.reseed = reseed
+        self.inner = tuple(folder + "/" for folder in inner)
         main = types.ModuleType("__main__")
         main.__builtins__ = builtins
         sys.modules["__main__"] = main
@@ -90,8 +92,21 @@ class Notebook:
         os.chdir(DATA_FOLDER)
 
     def run(self, code, recursion):
-        """Runs a cell and returns the `repr` of its last expression, if it ends with one
-        that is not None. Raises what the cell raises."""
+        """Runs a cell. Returns the `repr` of its last expression, if it ends with one that
+        is not None, and (kind, message, traceback) if it raised an exception."""
+        try:
+            return self.value_of(code, recursion), None
+        except BaseException as error:
+            if is_clean_exit(error):
+                return None, None
+            try:
+                return None, self.describe(error)
+            except BaseException:
+                # Code can see to it that there is no memory or stack left.
+                kind = type(error).__name__
+                return None, (kind, "", f"{kind}\n")
+
+    def value_of(self, code, recursion):
         if not self.started:
             self.start()
             _setrecursionlimit(min(sys.getrecursionlimit(), recursion))
@@ -114,8 +129,7 @@ class Notebook:
         return sendable(repr(value)[:VALUE_LENGTH])
 
     def describe(self, error):
-        """(kind, message, traceback) of an exception that left a cell. It may raise another,
-        as code can see to it that there is no memory or stack left."""
+        """(kind, message, traceback) of an exception that left a cell."""
         kind = type(error).__name__
         try:
             message = sendable(str(error))[:TRACEBACK_LENGTH]
@@ -128,7 +142,11 @@ class Notebook:
         frame = error.__traceback__
         while frame is not None and not frame.tb_frame.f_code.co_filename.startswith("<cell "):
             frame = frame.tb_next
-        text = sendable("".join(traceback.format_exception(type(error), error, frame)))
+        shown = traceback.TracebackException(type(error), error, frame)
+        shown.stack = traceback.StackSummary.from_list(
+            line for line in shown.stack if not line.filename.startswith(self.inner)
+        )
+        text = sendable("".join(shown.format()))
         if len(text) > TRACEBACK_LENGTH:
             half = TRACEBACK_LENGTH // 2
             text = f"{text[:half]}\n[...]\n{text[-half:]}"
@@ -143,3 +161,12 @@ def is_missing(error):
         and package not in sys.modules
         and importlib.util.find_spec(package) is None
     )
+
+
+def is_clean_exit(error):
+    """Whether an exception only says that the cell is done."""
+    if not isinstance(error, SystemExit):
+        return False
+    # A subclass can have another `code`, and a code its own idea of what it equals.
+    code = SystemExit.code.__get__(error)
+    return code is None or type(code) in (int, bool) and code == 0

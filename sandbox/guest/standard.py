@@ -87,7 +87,11 @@ def advice(error):
 
 
 load_ready()
-notebook = Notebook(advice, sys.modules["sympy.core.random"].rng.seed)
+notebook = Notebook(
+    advice,
+    reseed=sys.modules["sympy.core.random"].rng.seed,
+    inner=[os.path.dirname(library.get_filename("matplotlib"))],
+)
 
 # What is here now stays: the garbage collector need not look at it, which would also
 # write to all of its memory, where sessions share what none has written to.
@@ -103,13 +107,7 @@ os.environ.clear()
 
 class WitWorld(wit_world.WitWorld):
     def run(self, code: str, recursion: int) -> str | None:
-        try:
-            return notebook.run(code, recursion)
-        except BaseException as error:
-            if isinstance(error, SystemExit) and not error.code:
-                return None
-            try:
-                raised = wit_world.Raised(*notebook.describe(error))
-            except BaseException:
-                raised = wit_world.Raised(type(error).__name__, "", f"{type(error).__name__}\n")
-            raise Err(raised) from None
+        value, raised = notebook.run(code, recursion)
+        if raised is not None:
+            raise Err(wit_world.Raised(*raised))
+        return value

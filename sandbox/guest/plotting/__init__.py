@@ -39,8 +39,8 @@ def is_interactive():
 
 
 for _module in (
-    "axes axis cm collections colorbar colors container dates figure gridspec image legend lines markers patches pyplot "
-    "scale spines style text ticker"
+    "axes axis cm collections colorbar colors container dates figure gridspec image legend lines markers patches "
+    "pyplot scale spines style text ticker"
 ).split():
     importlib.import_module(f".{_module}", __name__)
 

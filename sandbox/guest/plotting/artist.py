@@ -16,20 +16,71 @@ class Coordinates(NamedTuple):
 DATA, AXES, FIGURE = Coordinates(), Coordinates("axes", "axes"), Coordinates("figure", "figure")
 
 _ALIASES = {
-    "aa": "antialiased", "antialiaseds": "antialiased", "backgroundcolor": "background", "c": "color", "ec": "edgecolor",
-    "edgecolors": "edgecolor", "facecolors": "facecolor", "fc": "facecolor", "family": "fontfamily",
-    "fontname": "fontfamily", "fontproperties": "font", "fontstyle": "style", "ha": "horizontalalignment", "linestyles": "linestyle",
-    "linewidths": "linewidth", "ls": "linestyle", "lw": "linewidth", "ma": "multialignment", "mec": "markeredgecolor",
-    "mew": "markeredgewidth", "mfc": "markerfacecolor", "ms": "markersize", "name": "fontfamily", "size": "fontsize",
-    "va": "verticalalignment", "weight": "fontweight", "ds": "drawstyle", "align": "horizontalalignment",
+    "aa": "antialiased",
+    "antialiaseds": "antialiased",
+    "backgroundcolor": "background",
+    "c": "color",
+    "ec": "edgecolor",
+    "edgecolors": "edgecolor",
+    "facecolors": "facecolor",
+    "fc": "facecolor",
+    "family": "fontfamily",
+    "fontname": "fontfamily",
+    "fontproperties": "font",
+    "fontstyle": "style",
+    "ha": "horizontalalignment",
+    "linestyles": "linestyle",
+    "linewidths": "linewidth",
+    "ls": "linestyle",
+    "lw": "linewidth",
+    "ma": "multialignment",
+    "mec": "markeredgecolor",
+    "mew": "markeredgewidth",
+    "mfc": "markerfacecolor",
+    "ms": "markersize",
+    "name": "fontfamily",
+    "size": "fontsize",
+    "va": "verticalalignment",
+    "weight": "fontweight",
+    "ds": "drawstyle",
+    "align": "horizontalalignment",
 }
 # What can be set and read on any artist. What a kind of artist does not use
 # changes nothing.
 _STYLE = {
-    *_ALIASES.values(), "alpha", "animated", "bbox", "capstyle", "clip_box", "clip_on", "clip_path", "dash_capstyle",
-    "dash_joinstyle", "fill", "fillstyle", "font", "gid", "hatch", "in_layout", "joinstyle", "linespacing", "marker",
-    "markevery", "math_fontfamily", "path_effects", "picker", "rasterized", "rotation", "rotation_mode", "sketch_params",
-    "snap", "solid_capstyle", "solid_joinstyle", "url", "usetex", "wrap",
+    *_ALIASES.values(),
+    "alpha",
+    "animated",
+    "bbox",
+    "capstyle",
+    "clip_box",
+    "clip_on",
+    "clip_path",
+    "dash_capstyle",
+    "dash_joinstyle",
+    "fill",
+    "fillstyle",
+    "font",
+    "gid",
+    "hatch",
+    "in_layout",
+    "joinstyle",
+    "linespacing",
+    "marker",
+    "markevery",
+    "math_fontfamily",
+    "path_effects",
+    "picker",
+    "rasterized",
+    "rotation",
+    "rotation_mode",
+    "sketch_params",
+    "snap",
+    "solid_capstyle",
+    "solid_joinstyle",
+    "url",
+    "usetex",
+    "wrap",
 }
 
 
@@ -49,8 +100,6 @@ class Artist:
     zorder = 1.0
     clipped = True
     kind = "artist"
-    # Counts the artists of one axes, in the order in which they came.
-    order = 0
 
     def __init__(self, **style):
         self.axes = self.figure = None
@@ -109,7 +158,9 @@ class Artist:
     def set_transform(self, transform):
         if transform is not None:
             if not isinstance(transform, Coordinates):
-                raise NotImplementedError(missing.message("a transform other than transData, transAxes and transFigure"))
+                raise NotImplementedError(
+                    missing.message("a transform other than transData, transAxes and transFigure")
+                )
             self.system = transform
 
     def get_transform(self):

@@ -6,7 +6,7 @@ from . import patches
 from .artist import Coordinates, normalized
 from .colors import each
 from .container import BarContainer
-from .data import is_sequence, is_text, number, numbers, repeated, same_length, sequence
+from .data import as_given, is_sequence, is_text, number, numbers, repeated, same_length, sequence
 from .text import Text
 
 
@@ -26,7 +26,8 @@ class BarCharts:
     def _bars(self, places, lengths, thickness, base, align, style, across):
         """Bars at `places`, `thickness` wide, from `base` on; `across` if they lie."""
         along, upward = (self.yaxis.span, self.xaxis.span) if across else (self.xaxis.span, self.yaxis.span)
-        places, lengths = along.convert(places), upward.convert(lengths)
+        given = sequence(lengths)
+        places, lengths = along.convert(places), upward.convert(given)
         if len(lengths) == 1:
             lengths = lengths * len(places)
         places = places * len(lengths) if len(places) == 1 else places
@@ -34,8 +35,12 @@ class BarCharts:
         count = len(places)
         if align not in ("center", "edge"):
             raise ValueError(f"align={align!r}: give 'center' or 'edge'")
-        thick = numbers(repeated(_days(thickness), count, "height" if across else "width"))
-        bases = [0.0] * count if base is None else numbers(repeated(upward.convert(base), count, "left" if across else "bottom"))
+        thick = numbers(repeated(thickness, count, "height" if across else "width"))
+        bases = (
+            [0.0] * count
+            if base is None
+            else numbers(repeated(upward.convert(base), count, "left" if across else "bottom"))
+        )
         style = normalized({**style, "align": align})
         style.pop("horizontalalignment")
         errors = {name: style.pop(name, None) for name in ("xerr", "yerr", "ecolor", "capsize", "error_kw")}
@@ -48,7 +53,13 @@ class BarCharts:
         face = color if color is not None else style.pop("facecolor", None)
         style.pop("facecolor", None)
         faces = [self.next_patch_color()] if face is None else each(face) or ["none"]
-        looks = {name: [value] if not isinstance(value, list) else value for name, value in style.items() if value is not None}
+        looks = {
+            name: [value] if not isinstance(value, list) else value
+            for name, value in style.items()
+            if value is not None
+        }
+        shown = as_given(given) if not (upward.categories or upward.has_dates) else lengths
+        lengths = shown * count if len(shown) == 1 else shown
         bars = []
         for index in range(count):
             start = places[index] - (thick[index] / 2 if align == "center" else 0)
@@ -61,11 +72,18 @@ class BarCharts:
             bars.append(self.add_patch(bar))
         if tick_labels is not None:
             (self.set_yticks if across else self.set_xticks)(places, repeated(tick_labels, count, "tick_label"))
-        tips = [(base + length, place) if across else (place, base + length) for base, length, place in zip(bases, lengths, places)]
-        return self.add_container(BarContainer(
-            bars, None if labels else label, orientation="horizontal" if across else "vertical",
-            errorbar=self._bar_errors(tips, errors),
-        ))
+        tips = [
+            (base + length, place) if across else (place, base + length)
+            for base, length, place in zip(bases, lengths, places)
+        ]
+        return self.add_container(
+            BarContainer(
+                bars,
+                None if labels else label,
+                orientation="horizontal" if across else "vertical",
+                errorbar=self._bar_errors(tips, errors),
+            )
+        )
 
     def _bar_errors(self, tips, errors):
         if errors["xerr"] is None and errors["yerr"] is None:
@@ -97,6 +115,8 @@ class BarCharts:
                 align = ("right", "center") if across else ("center", "top")
             if label_type == "center":
                 align = ("center", "center")
+            if container.errorbar is not None and label_type == "edge":
+                place = container.errorbar.tip(index, across, sign)
             note = Text(*place, text, **{"ha": align[0], "va": align[1], **style})
             note.shift = (away, 0.0) if across else (0.0, away)
             texts.append(self.add_artist(note))
@@ -111,7 +131,9 @@ class BarCharts:
         bars = []
         for index, (start, length) in enumerate(xranges):
             corner = (self.xaxis.span.convert_one(start), low)
-            bars.append(self.add_patch(patches.Bar(corner, _days(length), height, facecolor=colors[index % len(colors)], **style)))
+            bars.append(
+                self.add_patch(patches.Bar(corner, length, height, facecolor=colors[index % len(colors)], **style))
+            )
         return self.add_container(BarContainer(bars, label, orientation="horizontal"))
 
     def axhspan(self, ymin, ymax, xmin=0, xmax=1, **style):
@@ -131,9 +153,27 @@ class BarCharts:
         return self.add_patch(patches.Rectangle(corner, width, height, **{**style, "transform": system}))
 
     def pie(
-        self, x, explode=None, labels=None, colors=None, autopct=None, pctdistance=0.6, shadow=False, labeldistance=1.1,
-        startangle=0, radius=1, counterclock=True, wedgeprops=None, textprops=None, center=(0, 0), frame=False,
-        rotatelabels=False, *, normalize=True, hatch=None, data=None,
+        self,
+        x,
+        explode=None,
+        labels=None,
+        colors=None,
+        autopct=None,
+        pctdistance=0.6,
+        shadow=False,
+        labeldistance=1.1,
+        startangle=0,
+        radius=1,
+        counterclock=True,
+        wedgeprops=None,
+        textprops=None,
+        center=(0, 0),
+        frame=False,
+        rotatelabels=False,
+        *,
+        normalize=True,
+        hatch=None,
+        data=None,
     ):
         """Sectors with areas in proportion to `x`."""
         sizes = numbers(x)
@@ -144,7 +184,7 @@ class BarCharts:
             raise ValueError("the sizes of a pie's sectors are all zero")
         count = len(sizes)
         offsets = numbers(repeated(0.0 if explode is None else explode, count, "explode"))
-        names = [""] * count if labels is None else [str(label) for label in repeated(labels, count, "labels")]
+        names = [""] * count if labels is None else [str(label) for label in repeated(list(labels), count, "labels")]
         chosen = each(colors) if colors is not None else self.pie_colors()
         wedges, texts, shares = [], [], []
         angle = float(startangle)
@@ -154,41 +194,31 @@ class BarCharts:
             middle = math.radians((angle + end) / 2)
             away = (math.cos(middle), math.sin(middle))
             at = tuple(c + offsets[index] * part for c, part in zip(center, away))
-            wedge = patches.Wedge(at, radius, angle, end, **{"facecolor": chosen[index % len(chosen)], "label": names[index]})
+            wedge = patches.Wedge(at, radius, angle, end, facecolor=chosen[index % len(chosen)], label=names[index])
             wedge.set(**(wedgeprops or {}))
             wedges.append(self.add_patch(wedge))
-
-            def place(distance, text, align):
-                spot = [c + distance * radius * part for c, part in zip(at, away)]
-                return self.add_artist(Text(*spot, text, **{"ha": align, "va": "center", **(textprops or {})}))
-
             if labeldistance is not None:
                 side = "left" if away[0] >= 0 else "right"
-                if names[index]:
-                    texts.append(place(labeldistance, names[index], side))
-                else:
-                    texts.append(Text(*at, ""))
+                spot = [c + labeldistance * radius * part for c, part in zip(at, away)]
+                texts.append(Text(*spot, names[index], **{"ha": side, "va": "center", **(textprops or {})}))
             if autopct is not None:
-                shares.append(place(pctdistance, _formatted(autopct, 100 * share), "center"))
+                spot = [c + pctdistance * radius * part for c, part in zip(at, away)]
+                said = _formatted(autopct, 100 * share)
+                shares.append(Text(*spot, said, **{"ha": "center", "va": "center", **(textprops or {})}))
             angle = end
+        for text in (*texts, *shares):
+            self.add_artist(text)
         if not frame:
-            self.set_axis_off()
+            self.set_frame_on(False)
+            self.set_xticks([])
+            self.set_yticks([])
             self.set_xlim(center[0] - 1.25 * radius, center[0] + 1.25 * radius)
             self.set_ylim(center[1] - 1.25 * radius, center[1] + 1.25 * radius)
         self.set_aspect("equal")
         return (wedges, texts) if autopct is None else (wedges, texts, shares)
 
 
-def _days(value):
-    """A length along an axis of dates: a `timedelta` in days."""
-    if is_sequence(value):
-        return [_days(one) for one in sequence(value)]
-    return value.total_seconds() / 86400 if hasattr(value, "total_seconds") else value
-
-
 def _formatted(fmt, value):
     if callable(fmt):
         return fmt(value)
     return fmt.format(value) if "{" in fmt else fmt % value
-
-

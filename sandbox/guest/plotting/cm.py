@@ -6,8 +6,6 @@ of A. Mikhailov (Apache-2.0), of coolwarm of K. Moreland; those with capital let
 are C. Brewer's (Apache-2.0, colorbrewer.org).
 """
 
-import bisect
-
 from . import missing
 from .colors import Colormap, LinearSegmentedColormap, ListedColormap, Normalize, to_rgba
 from .data import numbers
@@ -16,26 +14,26 @@ from .rcsetup import rcParams
 # Evenly spaced, but for those that name their position.
 _STOPS = dict(
     viridis="440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26818e "
-            "21908c 1f9f88 28ae80 3ebc74 5dc963 82d34c abdc32 d5e21a fde725",
+    "21908c 1f9f88 28ae80 3ebc74 5dc963 82d34c abdc32 d5e21a fde725",
     plasma="0d0887 310596 4c02a1 6600a7 7e03a8 9511a2 a92396 bb3587 "
-           "cb4778 d9596a e66c5c f07f4f f89441 fdab33 fdc328 f9dd25 f0f921",
+    "cb4778 d9596a e66c5c f07f4f f89441 fdab33 fdc328 f9dd25 f0f921",
     inferno="000004 0b0724 210c4a 3c0965 57106d 70196e 89226a a32b61 "
-            "bb3755 d14644 e35932 f1711e f98d0a fcab0f f9ca32 f2e865 fcffa4",
+    "bb3755 d14644 e35932 f1711e f98d0a fcab0f f9ca32 f2e865 fcffa4",
     magma="000004 0a0822 1d1146 36106a 50127c 691c81 822681 9c2e7f "
-          "b63779 cf4170 e65163 f5695c fb8761 fea571 fec387 fde0a2 fcfdbf",
+    "b63779 cf4170 e65163 f5695c fb8761 fea571 fec387 fde0a2 fcfdbf",
     cividis="00224e 002e6a 1a386f 32436d 434e6c 52596d 61656f 6f7073 "
-            "7c7b78 8b8778 9b9376 aba072 bbad6c ccba64 ddc958 efd748 fee838",
+    "7c7b78 8b8778 9b9376 aba072 bbad6c ccba64 ddc958 efd748 fee838",
     gray="000000 ffffff",
     hot="0b0000 ff0000@.365 ffff00@.746 ffffff",
     cool="00ffff ff00ff",
     coolwarm="3b4cc0 4d68d7 6282ea 779af7 8db0fe a3c2fe b8d0f9 ccd9ee "
-             "dddddd ecd3c5 f4c4ad f7b194 f49a7b ec7f63 de604d cb3e38 b40426",
+    "dddddd ecd3c5 f4c4ad f7b194 f49a7b ec7f63 de604d cb3e38 b40426",
     bwr="0000ff ffffff ff0000",
     seismic="00004c 0000ff ffffff ff0000 800000",
     jet="000080 0000f1@.11 0000ff@.125 00dbff@.34 00e5f7@.35 "
-        "15ffe1@.375 ffff08@.65 ffec00@.66 ff1600@.89 f10800@.91 800000",
+    "15ffe1@.375 ffff08@.65 ffec00@.66 ff1600@.89 f10800@.91 800000",
     turbo="30123b 4040a1 466be3 4293ff 29bbec 18dcc3 31f299 6bfd64 "
-          "a3fd3c cced34 edd03a fdae35 fb8022 ec520f d23105 ac1701 7a0403",
+    "a3fd3c cced34 edd03a fdae35 fb8022 ec520f d23105 ac1701 7a0403",
     rainbow="8000ff 5542fd 2a7ff6 01b4ec 2adddd 55f6ca 80ffb4 aaf69b d4dd80 ffb462 ff7f42 ff4221 ff0000",
     hsv="ff0000 ffff00 00ff00 00ffff 0000ff ff00ff ff0018",
     spring="ff00ff ffff00",
@@ -64,7 +62,7 @@ _STOPS["binary"] = "ffffff 000000"
 _LISTS = dict(
     tab10="1f77b4 ff7f0e 2ca02c d62728 9467bd 8c564b e377c2 7f7f7f bcbd22 17becf",
     tab20="1f77b4 aec7e8 ff7f0e ffbb78 2ca02c 98df8a d62728 ff9896 9467bd c5b0d5 "
-          "8c564b c49c94 e377c2 f7b6d2 7f7f7f c7c7c7 bcbd22 dbdb8d 17becf 9edae5",
+    "8c564b c49c94 e377c2 f7b6d2 7f7f7f c7c7c7 bcbd22 dbdb8d 17becf 9edae5",
     Set1="e41a1c 377eb8 4daf4a 984ea3 ff7f00 ffff33 a65628 f781bf 999999",
     Set2="66c2a5 fc8d62 8da0cb e78ac3 a6d854 ffd92f e5c494 b3b3b3",
     Set3="8dd3c7 ffffb3 bebada fb8072 80b1d3 fdb462 b3de69 fccde5 d9d9d9 bc80bd ccebc5 ffed6f",

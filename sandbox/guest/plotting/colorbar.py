@@ -15,11 +15,28 @@ class Colorbar:
     """A bar beside axes, or in axes of its own (`cax`)."""
 
     def __init__(
-        self, figure, mappable, parents, cax=None, *, label="", orientation=None, location=None, shrink=1.0, aspect=20, pad=None,
-        fraction=0.15, ticks=None, format=None, extend="neither", **style,
+        self,
+        figure,
+        mappable,
+        parents,
+        cax=None,
+        *,
+        label="",
+        orientation=None,
+        location=None,
+        shrink=1.0,
+        aspect=20,
+        pad=None,
+        fraction=0.15,
+        ticks=None,
+        format=None,
+        extend="neither",
+        **style,
     ):
         if mappable is None:
-            raise RuntimeError("a color bar needs an image or a scatter plot with numbers for colors: pass it as mappable")
+            raise RuntimeError(
+                "a color bar needs an image or a scatter plot with numbers for colors: pass it as mappable"
+            )
         self.mappable, self.parents = mappable, [parent.twin_of or parent for parent in parents]
         self.side = location or {"horizontal": "bottom", "vertical": "right", None: "right"}[orientation]
         if self.side not in _NOTHING:
@@ -38,7 +55,9 @@ class Colorbar:
         if ticks is not None:
             self.set_ticks(ticks)
         if format is not None:
-            self._axis.set_major_formatter(format if not isinstance(format, str) or "{" in format else FormatStrFormatter(format))
+            self._axis.set_major_formatter(
+                format if not isinstance(format, str) or "{" in format else FormatStrFormatter(format)
+            )
 
     @property
     def upright(self):
@@ -94,6 +113,11 @@ class Colorbar:
 
     # Its place.
 
+    def _nearer(self):
+        """Bars between the axes and this one."""
+        beside = [bar for bar in self.parents[0].colorbars if bar.side == self.side]
+        return beside[: beside.index(self)]
+
     def _thickness(self, length):
         return length * self.shrink / self.slimness
 
@@ -125,9 +149,14 @@ class Colorbar:
         right, bottom = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
         depth = max(placed[parent].depths[self.side] for parent in self.parents if parent in placed)
         width, height = right - left, bottom - top
-        length = (height if self.upright else width) * self.shrink
+        full = height if self.upright else width
+        length = full * self.shrink
         thick = length / self.slimness
-        gap = max((0.05 if self.pad is None else self.pad) * (width / len(self.parents) if self.upright else height), depth + 4 * POINT)
+        gap = max(
+            (0.05 if self.pad is None else self.pad) * (width / len(self.parents) if self.upright else height),
+            depth + 4 * POINT,
+        )
+        gap += sum(bar._thickness(full) + bar._outside() + 6 * POINT for bar in self._nearer())
         across = (width - length) / 2
         along = (height - length) / 2
         return {

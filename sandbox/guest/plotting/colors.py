@@ -8,13 +8,26 @@ from . import missing
 from .rcsetup import rcParams
 
 BASE_COLORS = {
-    "b": "0000ff", "g": "008000", "r": "ff0000", "c": "00bfbf", "m": "bf00bf", "y": "bfbf00", "k": "000000",
+    "b": "0000ff",
+    "g": "008000",
+    "r": "ff0000",
+    "c": "00bfbf",
+    "m": "bf00bf",
+    "y": "bfbf00",
+    "k": "000000",
     "w": "ffffff",
 }
 TABLEAU_COLORS = {
-    "tab:blue": "#1f77b4", "tab:orange": "#ff7f0e", "tab:green": "#2ca02c", "tab:red": "#d62728",
-    "tab:purple": "#9467bd", "tab:brown": "#8c564b", "tab:pink": "#e377c2", "tab:gray": "#7f7f7f",
-    "tab:olive": "#bcbd22", "tab:cyan": "#17becf",
+    "tab:blue": "#1f77b4",
+    "tab:orange": "#ff7f0e",
+    "tab:green": "#2ca02c",
+    "tab:red": "#d62728",
+    "tab:purple": "#9467bd",
+    "tab:brown": "#8c564b",
+    "tab:pink": "#e377c2",
+    "tab:gray": "#7f7f7f",
+    "tab:olive": "#bcbd22",
+    "tab:cyan": "#17becf",
 }
 # CSS Color Module Level 4, section 6.1.
 _CSS = """
@@ -83,7 +96,7 @@ def _parse_text(color):
         digits = code[1:]
         if len(digits) <= 4:
             digits = "".join(digit * 2 for digit in digits)
-        parts = [int(digits[start:start + 2], 16) / 255 for start in range(0, len(digits), 2)]
+        parts = [int(digits[start : start + 2], 16) / 255 for start in range(0, len(digits), 2)]
         return (*parts, 1.0) if len(parts) == 3 else tuple(parts)
     if re.fullmatch(r"C\d+", name):
         cycle = rcParams["axes.prop_cycle"].by_key().get("color", ["C0"])

@@ -7,7 +7,7 @@ from .strokes import stroke
 class Container(tuple):
     """Artists with one label."""
 
-    order = 0
+    kind = "container"
 
     def __new__(cls, artists, label=None):
         return super().__new__(cls, artists)
@@ -53,6 +53,11 @@ class BarContainer(Container):
 
 class ErrorbarContainer(Container):
     """(line or None, lines of the caps, segments of the bars)."""
+
+    def tip(self, index, across, sign):
+        """The end of the error bar of a point, on the side that `sign` names."""
+        segment = self[2][-1 if not across else 0].segments[index]
+        return (max if sign > 0 else min)(segment)
 
     def get_children(self):
         line, caps, bars = self

@@ -4,7 +4,7 @@ import datetime
 import math
 from collections.abc import Mapping
 
-from .dates import date2num
+from .dates import DAY, date2num
 
 NAN = math.nan
 
@@ -34,15 +34,25 @@ def sequence(data):
 
 
 def number(value):
-    """`value` as a float; None, which stands for a gap, is nan."""
+    """`value` as a float; None, which stands for a gap, is nan, and a `timedelta` counts in days."""
     if value is None:
         return NAN
+    if isinstance(value, datetime.timedelta):
+        return value / DAY
     try:
         return float(value)
     except OverflowError:
         raise ValueError("a number is too large to plot: more than 1.8e308") from None
     except (TypeError, ValueError):
         raise TypeError(f"cannot plot {_shown(value)}: not a real number") from None
+
+
+def as_given(values):
+    """The floats of a list, or its whole numbers as such if it has no others: texts
+    made of them read as the caller expects."""
+    if all(isinstance(value, int) for value in values):
+        return [int(value) for value in values]
+    return [number(value) for value in values]
 
 
 def numbers(data):

@@ -38,7 +38,7 @@ def num2date(days, tz=None):
 _UNITS = (
     ("year", (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000), 365.2425 * 86400, "%Y"),
     ("month", (1, 2, 3, 4, 6), 30.436875 * 86400, "%Y-%m"),
-    ("day", (1, 2, 3, 7, 14), 86400.0, "%Y-%m-%d"),
+    ("day", (1, 2, 4, 7, 10, 14), 86400.0, "%Y-%m-%d"),
     ("hour", (1, 2, 3, 4, 6, 12), 3600.0, "%m-%d %H:%M"),
     ("minute", (1, 2, 5, 10, 15, 30), 60.0, "%H:%M"),
     ("second", (1, 2, 5, 10, 15, 30), 1.0, "%H:%M:%S"),
@@ -67,7 +67,7 @@ class DateLocator(Locator):
     def _floor(self, moment):
         keep = _FIELDS.index(self.unit)
         blank = {"month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0, "microsecond": 0}
-        moment = moment.replace(**{name: blank[name] for name in _FIELDS[keep + 1:]})
+        moment = moment.replace(**{name: blank[name] for name in _FIELDS[keep + 1 :]})
         if self.unit == "year":
             return moment.replace(year=max(moment.year // self.interval * self.interval, 1))
         if self.unit == "month":

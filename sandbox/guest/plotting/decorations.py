@@ -19,7 +19,7 @@ class Decorations:
             raise ValueError(f"{loc!r} is no place for a title: give 'left', 'center' or 'right'")
         title = self.titles[loc or "center"]
         title.set_text(label)
-        title.set(**(fontdict or {}), **style)
+        title.set(**{**(fontdict or {}), **style})
         if pad is not None:
             self.title_pad = float(pad)
         return title
@@ -42,7 +42,7 @@ class Decorations:
         if position is not None:
             loc = {0: "left", 1: "right"}.get(position[0 if axis.direction == "x" else 1], "center")
             loc = {"left": "bottom", "right": "top"}.get(loc, loc) if axis.direction == "y" else loc
-        axis.set_label_text(text, **(fontdict or {}), **style)
+        axis.set_label_text(text, **{**(fontdict or {}), **style})
         axis.label_pad = axis.label_pad if pad is None else float(pad)
         axis.label_place = loc or axis.label_place
         return axis.label
@@ -165,10 +165,10 @@ class Decorations:
         self.yaxis.set_ticks(ticks, labels, minor=minor, **style)
 
     def set_xticklabels(self, labels, *, minor=False, fontdict=None, **style):
-        self.xaxis.set_ticklabels(labels, **(fontdict or {}), **style)
+        self.xaxis.set_ticklabels(labels, **{**(fontdict or {}), **style})
 
     def set_yticklabels(self, labels, *, minor=False, fontdict=None, **style):
-        self.yaxis.set_ticklabels(labels, **(fontdict or {}), **style)
+        self.yaxis.set_ticklabels(labels, **{**(fontdict or {}), **style})
 
     def get_xticks(self, *, minor=False):
         return self.xaxis.get_ticklocs(minor=minor)
@@ -188,7 +188,9 @@ class Decorations:
             own = {name: value for name, value in params.items() if name.removeprefix("label") not in foreign}
             one.set_tick_params(**own)
 
-    def ticklabel_format(self, *, axis="both", style=None, scilimits=None, useOffset=None, useLocale=None, useMathText=None):
+    def ticklabel_format(
+        self, *, axis="both", style=None, scilimits=None, useOffset=None, useLocale=None, useMathText=None
+    ):
         for one in self._named_axes(axis):
             formatter = one.span.formatter if isinstance(one.span.formatter, ScalarFormatter) else ScalarFormatter()
             if style is not None:
@@ -237,13 +239,13 @@ class Decorations:
         return found, [artist.label for artist in found]
 
     def _labelled(self):
-        """Artists and groups of them, in the order in which they came."""
+        """Artists, then groups of them, in the order in which they came."""
         members = {id(artist) for group in self.containers for artist in group.get_children()}
-        alone = [artist for artist in self.artists if id(artist) not in members and hasattr(artist, "draw_key")]
-        return sorted([*alone, *self.containers], key=lambda one: one.order)
+        alone = [artist for artist in self.artists if id(artist) not in members or artist.in_legend()]
+        return [*alone, *self.containers]
 
     def axis(self, arg=None, **limits):
-        """"off", "on", "equal", "scaled", "tight", "square", "image" or the four limits."""
+        """ "off", "on", "equal", "scaled", "tight", "square", "image" or the four limits."""
         if isinstance(arg, str):
             self._axis_option(arg)
         elif isinstance(arg, bool):
@@ -260,6 +262,7 @@ class Decorations:
         if option in ("on", "off"):
             self.axis_on = option == "on"
         elif option in ("equal", "scaled", "image", "square"):
+            self.autoscale()
             self.set_aspect("equal", adjustable="datalim" if option == "equal" else "box")
             if option == "square":
                 self._make_square()
@@ -267,7 +270,9 @@ class Decorations:
             self.set_aspect("auto")
             self.autoscale(tight=option == "tight")
         else:
-            raise ValueError(f"axis({option!r}): give 'on', 'off', 'equal', 'scaled', 'tight', 'auto', 'image' or 'square'")
+            raise ValueError(
+                f"axis({option!r}): give 'on', 'off', 'equal', 'scaled', 'tight', 'auto', 'image' or 'square'"
+            )
 
     def _make_square(self):
         (left, right), (bottom, top) = self.get_xlim(), self.get_ylim()
@@ -295,7 +300,7 @@ class Decorations:
         return to_rgba(self.face)
 
     def set_aspect(self, aspect, adjustable=None, anchor=None, share=False):
-        """"auto", "equal", or how many times as long a unit of y is as one of x."""
+        """ "auto", "equal", or how many times as long a unit of y is as one of x."""
         if aspect not in ("auto", "equal") and not number(aspect) > 0:
             raise ValueError(f"{aspect!r} is not an aspect: give 'auto', 'equal' or a positive number")
         self.aspect = {"auto": None, "equal": 1.0}[aspect] if isinstance(aspect, str) else number(aspect)

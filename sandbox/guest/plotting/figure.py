@@ -8,7 +8,7 @@ from .colors import paint, to_hex
 from .data import is_sequence, number, sequence
 from .grids import AxesArray
 from .legend import Legend, entries
-from .rcsetup import font_families, font_size, rcParams
+from .rcsetup import font_families, font_size, rc_context, rcParams
 from .span import Span
 from .svg import Drawing
 from .text import Text
@@ -21,7 +21,17 @@ _LARGEST = 200.0
 
 
 class Figure:
-    def __init__(self, figsize=None, dpi=None, *, facecolor=None, layout=None, constrained_layout=None, tight_layout=None, **style):
+    def __init__(
+        self,
+        figsize=None,
+        dpi=None,
+        *,
+        facecolor=None,
+        layout=None,
+        constrained_layout=None,
+        tight_layout=None,
+        **style,
+    ):
         self.number = None
         self.set_size_inches(figsize or rcParams["figure.figsize"])
         self.face = rcParams["figure.facecolor"] if facecolor is None else facecolor
@@ -41,7 +51,9 @@ class Figure:
     def set_size_inches(self, w, h=None, forward=True):
         width, height = (number(side) for side in (sequence(w) if h is None else (w, h)))
         if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
-            raise ValueError(f"a figure of {width:g} by {height:g} inches cannot be drawn: give up to {_LARGEST:g} by {_LARGEST:g}")
+            raise ValueError(
+                f"a figure of {width:g} by {height:g} inches cannot be drawn: give up to {_LARGEST:g} by {_LARGEST:g}"
+            )
         self._inches = [width, height]
 
     def get_size_inches(self):
@@ -94,8 +106,17 @@ class Figure:
         return self.sca(self.take(axes) if axes not in self.axes else axes)
 
     def subplots(
-        self, nrows=1, ncols=1, *, sharex=False, sharey=False, squeeze=True, width_ratios=None, height_ratios=None,
-        subplot_kw=None, gridspec_kw=None,
+        self,
+        nrows=1,
+        ncols=1,
+        *,
+        sharex=False,
+        sharey=False,
+        squeeze=True,
+        width_ratios=None,
+        height_ratios=None,
+        subplot_kw=None,
+        gridspec_kw=None,
     ):
         """A grid of axes; one alone is not in a list."""
         ratios = {"width_ratios": width_ratios, "height_ratios": height_ratios, **(gridspec_kw or {})}
@@ -121,7 +142,11 @@ class Figure:
 
     def subplot_mosaic(self, mosaic, **options):
         """Axes by name, where a name's cells in the mosaic are."""
-        rows = [list(row.strip()) for row in mosaic.strip().replace(";", "\n").splitlines()] if isinstance(mosaic, str) else mosaic
+        rows = (
+            [list(row.strip()) for row in mosaic.strip().replace(";", "\n").splitlines()]
+            if isinstance(mosaic, str)
+            else mosaic
+        )
         kept = {name: options.get(name) for name in ("width_ratios", "height_ratios")}
         grid = gridspec.GridSpec(len(rows), len(rows[0]), self, **{**kept, **(options.get("gridspec_kw") or {})})
         places = {}
@@ -132,7 +157,7 @@ class Figure:
         result = {}
         for name, cells in places.items():
             lines, columns = [r for r, _ in cells], [c for _, c in cells]
-            result[name] = self.add_subplot(grid[min(lines):max(lines) + 1, min(columns):max(columns) + 1])
+            result[name] = self.add_subplot(grid[min(lines) : max(lines) + 1, min(columns) : max(columns) + 1])
         return result
 
     def add_gridspec(self, nrows=1, ncols=1, **options):
@@ -195,7 +220,13 @@ class Figure:
         """A colour bar for an image or a scatter plot, beside its axes."""
         mappable = mappable_of(mappable, self.gca())
         parents = getattr(mappable, "axes", None) or self.gca() if ax is None else ax
-        parents = list(parents.flat) if isinstance(parents, AxesArray) else sequence(parents) if is_sequence(parents) else [parents]
+        parents = (
+            list(parents.flat)
+            if isinstance(parents, AxesArray)
+            else sequence(parents)
+            if is_sequence(parents)
+            else [parents]
+        )
         return Colorbar(self, mappable, parents, cax, **options)
 
     # Spacing.
@@ -241,7 +272,7 @@ class Figure:
             drawing.element("rect", width=width, height=height, **paint("fill", face))
         header, room = self._heading_height(), width - 16
         for placed in layout.arrange(self, size, header):
-            with drawing.group(class_="axes"):
+            with drawing.group(class_="axes"), rc_context(placed.axes.settings):
                 placed.axes.draw(drawing, placed.view, placed.ticks, placed.title_room)
         page = View((0.0, 0.0, width, height), Span("x"), Span("y"), (0, 1), (0, 1), size)
         for side, heading in self.headings.items():
@@ -273,7 +304,9 @@ class Figure:
         elif side == "bottom":
             typeset.draw(drawing, width / 2, height - 4.0, heading.text, align="center", valign="bottom", **look)
         else:
-            typeset.draw(drawing, 4.0, height / 2, heading.text, align="center", valign="top", **look | {"rotation": 90})
+            typeset.draw(
+                drawing, 4.0, height / 2, heading.text, align="center", valign="top", **look | {"rotation": 90}
+            )
 
     def savefig(self, fname, *, format=None, transparent=False, facecolor=None, **options):
         saving.save(self.svg(transparent, facecolor), fname, format)

@@ -51,7 +51,7 @@ class AxesArray:
         rows = len(flat) // columns if rows == -1 else rows
         if rows * columns != len(flat):
             raise ValueError(f"{len(flat)} axes are no {rows} rows of {columns}")
-        return AxesArray([flat[start:start + columns] for start in range(0, len(flat), columns)])
+        return AxesArray([flat[start : start + columns] for start in range(0, len(flat), columns)])
 
     def tolist(self):
         return [list(row) for row in self._items] if self.ndim == 2 else list(self._items)

@@ -7,8 +7,19 @@ class GridSpec:
     """`nrows` times `ncols` cells; a slice of it is where axes go."""
 
     def __init__(
-        self, nrows, ncols, figure=None, *, left=None, bottom=None, right=None, top=None, wspace=None, hspace=None,
-        width_ratios=None, height_ratios=None,
+        self,
+        nrows,
+        ncols,
+        figure=None,
+        *,
+        left=None,
+        bottom=None,
+        right=None,
+        top=None,
+        wspace=None,
+        hspace=None,
+        width_ratios=None,
+        height_ratios=None,
     ):
         for name, count in (("nrows", nrows), ("ncols", ncols)):
             if not isinstance(count, int) or count < 1:
@@ -24,7 +35,12 @@ class GridSpec:
         self.spacing |= spacing
 
     def __getitem__(self, key):
-        rows, columns = key if isinstance(key, tuple) else (divmod(_index(key, self.nrows * self.ncols), self.ncols) if isinstance(key, int) else (slice(None), key) if self.nrows == 1 else (key, slice(None)))
+        if isinstance(key, tuple):
+            rows, columns = key
+        elif isinstance(key, int):
+            rows, columns = divmod(_index(key, self.nrows * self.ncols), self.ncols)
+        else:
+            rows, columns = (slice(None), key) if self.nrows == 1 else (key, slice(None))
         return SubplotSpec(self, _range(rows, self.nrows), _range(columns, self.ncols))
 
     def subplots(self, **options):

@@ -77,8 +77,12 @@ class Cells(Artist, ScalarMappable):
                     attributes = paint("fill", color)
                     if attributes["fill"] != "none":
                         drawing.element(
-                            "rect", x=min(left, right), y=min(one, two), width=abs(right - left),
-                            height=abs(two - one), **attributes,
+                            "rect",
+                            x=min(left, right),
+                            y=min(one, two),
+                            width=abs(right - left),
+                            height=abs(two - one),
+                            **attributes,
                         )
 
     def _draw_image(self, drawing, rows, columns, lines):

@@ -12,8 +12,19 @@ class ImageCharts:
     """The part of `Axes` that draws matrices and takes shapes."""
 
     def imshow(
-        self, X, cmap=None, norm=None, *, aspect=None, interpolation=None, alpha=None, vmin=None, vmax=None, origin=None,
-        extent=None, **style,
+        self,
+        X,
+        cmap=None,
+        norm=None,
+        *,
+        aspect=None,
+        interpolation=None,
+        alpha=None,
+        vmin=None,
+        vmax=None,
+        origin=None,
+        extent=None,
+        **style,
     ):
         """The cells of a matrix, or the pixels of an image of (red, green, blue)."""
         cells = image.image(X, origin, extent, cmap=cmap, norm=norm, vmin=vmin, vmax=vmax, alpha=alpha)
@@ -30,13 +41,22 @@ class ImageCharts:
         self.xaxis.tick_top()
         return shown
 
-    def pcolormesh(self, *args, cmap=None, norm=None, vmin=None, vmax=None, alpha=None, edgecolors=None, shading=None, **style):
+    def pcolormesh(
+        self, *args, cmap=None, norm=None, vmin=None, vmax=None, alpha=None, edgecolors=None, shading=None, **style
+    ):
         """The cells of a matrix between the given edges, or around the given centres."""
         rows = matrix(args[-1])
         xs, ys = args[:2] if len(args) == 3 else (range(len(rows[0]) + 1), range(len(rows) + 1))
         cells = Cells(
-            rows, image.edges(_axis(xs, 0), len(rows[0]), "X"), image.edges(_axis(ys, 1), len(rows), "Y"), cmap=cmap,
-            norm=norm, vmin=vmin, vmax=vmax, alpha=alpha, edgecolor=edgecolors,
+            rows,
+            image.edges(_axis(xs, 0), len(rows[0]), "X"),
+            image.edges(_axis(ys, 1), len(rows), "Y"),
+            cmap=cmap,
+            norm=norm,
+            vmin=vmin,
+            vmax=vmax,
+            alpha=alpha,
+            edgecolor=edgecolors,
         )
         self.mappable = cells
         return self.add_artist(cells)
@@ -71,12 +91,10 @@ class ImageCharts:
         if not isinstance(artist, Artist):
             raise TypeError(f"{artist!r} cannot be drawn")
         artist.axes = self
-        artist.order = self.count()
         self.artists.append(artist)
         return artist
 
     def add_container(self, container):
-        container.order = self.count()
         self.containers.append(container)
         return container
 

@@ -1,6 +1,7 @@
 """Where axes go in a figure: on the places that matplotlib gives them by default,
 and apart and away from the edges as far as their labels need."""
 
+from .rcsetup import rc_context
 from .spines import SIDES
 
 # Pixels between what belongs to different axes, and to the edge of the figure.
@@ -37,11 +38,22 @@ def arrange(figure, size, header):
 
 def _place(axes, box, size, figure):
     view = axes.view(box, size)
-    ticks = axes.arrange(view)
-    columns = axes.spec.grid.ncols / (axes.spec.columns[1] - axes.spec.columns[0]) if hasattr(axes.spec, "grid") else 1
-    title_room = size[0] / columns - 2 * _EDGE if columns == 1 else view.box[2] + 60
-    axes.last_depths = axes.depths(view, ticks, title_room)
+    title_room = _title_room(axes, view, size)
+    with rc_context(axes.settings):
+        ticks = axes.arrange(view)
+        axes.last_depths = axes.depths(view, ticks, title_room)
     return Placed(axes, view, ticks, axes.last_depths, title_room)
+
+
+def _title_room(axes, view, size):
+    """Pixels for a title above the middle of the axes: to the edges of the figure, or
+    a little more than the axes where there are others beside them."""
+    left, _, width, _ = view.box
+    middle = left + width / 2
+    room = 2 * (min(middle, size[0] - middle) - _EDGE)
+    spec = axes.spec
+    alone = not hasattr(spec, "grid") or spec.columns[1] - spec.columns[0] == spec.grid.ncols
+    return room if alone else min(room, width + 60)
 
 
 def _combined(placed):
@@ -71,8 +83,10 @@ def _boxes(figure, size, header, depths):
         for axes in members:
             needed = _needed(axes, depths.get(axes, nothing))
             at_edge = {
-                "left": axes.spec.columns[0] == 0, "right": axes.spec.columns[1] == grid.ncols,
-                "top": axes.spec.rows[0] == 0, "bottom": axes.spec.rows[1] == grid.nrows,
+                "left": axes.spec.columns[0] == 0,
+                "right": axes.spec.columns[1] == grid.ncols,
+                "top": axes.spec.rows[0] == 0,
+                "bottom": axes.spec.rows[1] == grid.nrows,
             }
             for side in SIDES:
                 if at_edge[side]:
@@ -117,12 +131,22 @@ def _frame(figure, grid, size, header, edges):
 def _cells(grid, members, area, gaps, depths):
     left, top, width, height = area
     columns = _lanes(
-        width, grid.widths, gaps["wspace"],
-        [(axes.spec.columns, depths.get(axes, {}).get("left", 0.0), depths.get(axes, {}).get("right", 0.0)) for axes in members],
+        width,
+        grid.widths,
+        gaps["wspace"],
+        [
+            (axes.spec.columns, depths.get(axes, {}).get("left", 0.0), depths.get(axes, {}).get("right", 0.0))
+            for axes in members
+        ],
     )
     rows = _lanes(
-        height, grid.heights, gaps["hspace"],
-        [(axes.spec.rows, depths.get(axes, {}).get("top", 0.0), depths.get(axes, {}).get("bottom", 0.0)) for axes in members],
+        height,
+        grid.heights,
+        gaps["hspace"],
+        [
+            (axes.spec.rows, depths.get(axes, {}).get("top", 0.0), depths.get(axes, {}).get("bottom", 0.0))
+            for axes in members
+        ],
     )
     boxes = {}
     for axes in members:

@@ -9,11 +9,30 @@ from .text import coordinates
 from .typeset import POINT
 
 _LOCATIONS = [
-    "best", "upper right", "upper left", "lower left", "lower right", "right", "center left", "center right",
-    "lower center", "upper center", "center",
+    "best",
+    "upper right",
+    "upper left",
+    "lower left",
+    "lower right",
+    "right",
+    "center left",
+    "center right",
+    "lower center",
+    "upper center",
+    "center",
 ]
+# Kinds of artists that no legend lists.
+_SIGNLESS = ("annotation", "cells", "text")
 # In font sizes.
-_BORDER_PAD, _LINE_GAP, _SIGN_LENGTH, _SIGN_HEIGHT, _SIGN_GAP, _EDGE_GAP, _COLUMN_GAP = 0.4, 0.5, 2.0, 0.7, 0.8, 0.5, 2.0
+_BORDER_PAD, _LINE_GAP, _SIGN_LENGTH, _SIGN_HEIGHT, _SIGN_GAP, _EDGE_GAP, _COLUMN_GAP = (
+    0.4,
+    0.5,
+    2.0,
+    0.7,
+    0.8,
+    0.5,
+    2.0,
+)
 
 
 class Legend(Artist):
@@ -22,10 +41,32 @@ class Legend(Artist):
     kind = "legend"
 
     def __init__(
-        self, entries, loc=None, *, bbox_to_anchor=None, ncols=None, ncol=1, title=None, fontsize=None, prop=None,
-        title_fontsize=None, frameon=None, framealpha=None, facecolor=None, edgecolor=None, labelcolor=None,
-        handlelength=_SIGN_LENGTH, labelspacing=_LINE_GAP, columnspacing=_COLUMN_GAP, borderaxespad=_EDGE_GAP,
-        handletextpad=_SIGN_GAP, borderpad=_BORDER_PAD, bbox_transform=None, reverse=False, alignment=None, **style,
+        self,
+        entries,
+        loc=None,
+        *,
+        bbox_to_anchor=None,
+        ncols=None,
+        ncol=1,
+        title=None,
+        fontsize=None,
+        prop=None,
+        title_fontsize=None,
+        frameon=None,
+        framealpha=None,
+        facecolor=None,
+        edgecolor=None,
+        labelcolor=None,
+        handlelength=_SIGN_LENGTH,
+        labelspacing=_LINE_GAP,
+        columnspacing=_COLUMN_GAP,
+        borderaxespad=_EDGE_GAP,
+        handletextpad=_SIGN_GAP,
+        borderpad=_BORDER_PAD,
+        bbox_transform=None,
+        reverse=False,
+        alignment=None,
+        **style,
     ):
         super().__init__(**style)
         self.entries = list(entries)[::-1] if reverse else list(entries)
@@ -106,7 +147,10 @@ class Legend(Artist):
             left, bottom = view.x(x, self.anchor_system.x), view.y(y, self.anchor_system.y)
             area = (left, bottom, 0.0, 0.0)
             if len(self.anchor) == 4:
-                right, top = view.x(x + self.anchor[2], self.anchor_system.x), view.y(y + self.anchor[3], self.anchor_system.y)
+                right, top = (
+                    view.x(x + self.anchor[2], self.anchor_system.x),
+                    view.y(y + self.anchor[3], self.anchor_system.y),
+                )
                 area = (left, top, right - left, bottom - top)
         if isinstance(self.location, tuple):
             left, bottom = view.x(self.location[0], "axes"), view.y(self.location[1], "axes")
@@ -121,9 +165,15 @@ class Legend(Artist):
             if self.framed:
                 face, edge, alpha = self.frame
                 drawing.element(
-                    "rect", x=left, y=top, width=width, height=height, rx=0.2 * self.size,
+                    "rect",
+                    x=left,
+                    y=top,
+                    width=width,
+                    height=height,
+                    rx=0.2 * self.size,
                     **paint("fill", background if face == "inherit" else face, alpha),
-                    **paint("stroke", edge, alpha), stroke_width=POINT,
+                    **paint("stroke", edge, alpha),
+                    stroke_width=POINT,
                 )
             top += self.pad
             color = paint("fill", rcParams["text.color"] if self.text_color in (None, "linecolor") else self.text_color)
@@ -142,8 +192,14 @@ class Legend(Artist):
                     if sign is not None:
                         sign.draw_key(drawing, key)
                     typeset.draw(
-                        drawing, x + self.sign_length + self.sign_gap, y - 0.06 * self.size, text, self.size,
-                        valign="top", class_="legend-text", **color,
+                        drawing,
+                        x + self.sign_length + self.sign_gap,
+                        y - 0.06 * self.size,
+                        text,
+                        self.size,
+                        valign="top",
+                        class_="legend-text",
+                        **color,
                     )
                     y += line + self.line_gap
                 widest = max((typeset.width(text, self.size) for _, text in column), default=0.0)
@@ -218,10 +274,13 @@ def entries(artists, args, handles, labels):
     if handles is None and labels is None:
         return [(artist, artist.label) for artist in artists if artist.in_legend()]
     if handles is None:
-        handles = [artist for artist in artists if not artist.label.startswith("_")]
+        handles = [artist for artist in artists if artist.kind not in _SIGNLESS and not artist.label.startswith("_")]
         handles = [artist for artist in handles if artist.label] or handles
     handles = sequence(handles)
-    handles = [handle[0] if isinstance(handle, (list, tuple)) and not hasattr(handle, "draw_key") and handle else handle for handle in handles]
+    handles = [
+        handle[0] if isinstance(handle, (list, tuple)) and not hasattr(handle, "draw_key") and handle else handle
+        for handle in handles
+    ]
     if labels is None:
         return [(handle, handle.get_label()) for handle in handles]
     return list(zip(handles, [str(label) for label in ([labels] if isinstance(labels, str) else sequence(labels))]))

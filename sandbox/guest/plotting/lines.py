@@ -15,6 +15,8 @@ def parse_format(text):
     """(line style, marker, colour) of a format such as "r--o", None for what it leaves open."""
     if is_color_like(text) and not re.fullmatch(r"[0-9.]+", text):
         return None, None, text
+    if text.strip().lower() in ("", "none"):
+        return "none", None, None
     line = marker = color = None
     rest = text
     while rest:
@@ -22,7 +24,7 @@ def parse_format(text):
         if is_line_style(rest[:2]) and len(rest) > 1 and line is None:
             line, rest = rest[:2], rest[2:]
         elif cycled and color is None:
-            color, rest = cycled[0], rest[cycled.end():]
+            color, rest = cycled[0], rest[cycled.end() :]
         elif is_line_style(rest[0]) and line is None:
             line, rest = rest[0], rest[1:]
         elif rest[0] in markers.KNOWN and marker is None:
@@ -129,7 +131,7 @@ class Line2D(Artist):
         if isinstance(every, int):
             return points[::every]
         if isinstance(every, tuple):
-            return points[every[0]::every[1]]
+            return points[every[0] :: every[1]]
         if isinstance(every, (list, range)):
             return [points[index] for index in every]
         raise NotImplementedError(missing.message(f"markevery={every!r}"))
@@ -141,10 +143,7 @@ class Line2D(Artist):
         if strokes["stroke"] != "none":
             drawing.path([(left, middle), (left + width, middle)], fill="none", **strokes)
         if self._marker() is not None:
-            markers.draw(
-                drawing, self._marker(), left + width / 2, middle, self._marker_size(), **self._marker_paint()
-            )
-
+            markers.draw(drawing, self._marker(), left + width / 2, middle, self._marker_size(), **self._marker_paint())
 
 
 __getattr__ = missing.module_attribute("matplotlib.lines")

@@ -23,27 +23,37 @@ _GREEK = dict(
         "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩεϑφϱς",
     )
 )
-_SYMBOLS = {
-    "cdot": "·", "times": "×", "div": "÷", "pm": "±", "mp": "∓", "ast": "∗", "star": "⋆", "circ": "∘", "bullet": "•",
-    "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "ne": "≠", "approx": "≈", "equiv": "≡", "sim": "∼",
-    "propto": "∝", "ll": "≪", "gg": "≫", "infty": "∞", "partial": "∂", "nabla": "∇", "sum": "∑", "prod": "∏",
-    "int": "∫", "oint": "∮", "to": "→", "rightarrow": "→", "leftarrow": "←", "Rightarrow": "⇒", "Leftarrow": "⇐",
-    "leftrightarrow": "↔", "mapsto": "↦", "uparrow": "↑", "downarrow": "↓", "in": "∈", "notin": "∉", "subset": "⊂",
-    "subseteq": "⊆", "cup": "∪", "cap": "∩", "emptyset": "∅", "forall": "∀", "exists": "∃", "neg": "¬", "wedge": "∧",
-    "vee": "∨", "perp": "⊥", "parallel": "∥", "angle": "∠", "degree": "°", "prime": "′", "hbar": "ℏ", "ell": "ℓ",
-    "Re": "ℜ", "Im": "ℑ", "ldots": "…", "cdots": "⋯", "dots": "…", "langle": "⟨", "rangle": "⟩", "lfloor": "⌊",
-    "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "mid": "|", "quad": "  ", "qquad": "    ",
+_SYMBOLS = dict(
+    entry.split(":")
+    for entry in """
+    cdot:· times:× div:÷ pm:± mp:∓ ast:∗ star:⋆ circ:∘ bullet:• leq:≤ le:≤ geq:≥ ge:≥ neq:≠ ne:≠ approx:≈
+    equiv:≡ sim:∼ propto:∝ ll:≪ gg:≫ infty:∞ partial:∂ nabla:∇ sum:∑ prod:∏ int:∫ oint:∮ to:→ rightarrow:→
+    leftarrow:← Rightarrow:⇒ Leftarrow:⇐ leftrightarrow:↔ mapsto:↦ uparrow:↑ downarrow:↓ in:∈ notin:∉ subset:⊂
+    subseteq:⊆ cup:∪ cap:∩ emptyset:∅ forall:∀ exists:∃ neg:¬ wedge:∧ vee:∨ perp:⊥ parallel:∥ angle:∠ degree:°
+    prime:′ hbar:ℏ ell:ℓ Re:ℜ Im:ℑ ldots:… cdots:⋯ dots:… langle:⟨ rangle:⟩ lfloor:⌊ rfloor:⌋ lceil:⌈ rceil:⌉
+    mid:|
+""".split()
+)
+_SYMBOLS |= {"quad": "  ", "qquad": "    "}
+_CHARACTERS = {",": " ", ";": " ", ":": " ", "!": "", " ": " ", "|": "∥", "\\": " "}
+_ACCENTS = {
+    "bar": "\u0304",
+    "overline": "\u0304",
+    "hat": "\u0302",
+    "widehat": "\u0302",
+    "tilde": "\u0303",
+    "vec": "\u20d7",
+    "dot": "\u0307",
+    "ddot": "\u0308",
 }
-_CHARACTERS = {",": " ", ";": " ", ":": " ", "!": "", " ": " ", "%": "%", "$": "$", "{": "{", "}": "}", "_": "_",
-               "#": "#", "&": "&", "|": "∥", "\\": " "}
-_ACCENTS = {"bar": "\u0304", "overline": "\u0304", "hat": "\u0302", "widehat": "\u0302", "tilde": "\u0303",
-            "vec": "\u20d7", "dot": "\u0307", "ddot": "\u0308"}
 _IGNORED = {"left", "right", "displaystyle", "limits", "big", "Big", "bigl", "bigr"}
 _ROMAN = {"mathrm", "text", "textrm", "operatorname", "mathdefault", "rm", "mathsf", "mathtt"}
 _BOLD = {"mathbf", "boldsymbol", "textbf"}
 _BLACKBOARD = {"R": "ℝ", "N": "ℕ", "Z": "ℤ", "Q": "ℚ", "C": "ℂ", "P": "ℙ", "E": "𝔼"}
 _TOKEN = re.compile(r"\\([a-zA-Z]+)\s*|\\(.)|(\s+)|(.)")
-_SIMPLE = re.compile(r"-?[\w.°′]*")
+# What needs no brackets: a name or number above a fraction's line; below it, or under
+# a root, one letter, a number or a differential.
+_SIMPLE_ABOVE, _SIMPLE_BELOW = re.compile(r"−?[\w.]*"), re.compile(r"\d*\.?\d*|\w|d\w")
 
 
 def pieces(line):
@@ -135,7 +145,7 @@ class _Reader:
             return [Piece(_BLACKBOARD.get(piece.text, piece.text), level) for piece in self._argument(level, True)]
         if command in ("frac", "dfrac", "tfrac"):
             above, below = self._argument(level, roman, bold), self._argument(level, roman, bold)
-            return [*_bracketed(above, level), Piece("/", level), *_bracketed(below, level)]
+            return [*_bracketed(above, level, _SIMPLE_ABOVE), Piece("/", level), *_bracketed(below, level)]
         if command == "sqrt":
             return [Piece("√", level), *_bracketed(self._argument(level, roman, bold), level)]
         if command in _ACCENTS:
@@ -144,9 +154,9 @@ class _Reader:
         return [Piece(command, level, bold=bold)]
 
 
-def _bracketed(inner, level):
-    """In brackets, unless it is one name or number."""
+def _bracketed(inner, level, simple=_SIMPLE_BELOW):
+    """In brackets, unless it is simple."""
     text = "".join(piece.text for piece in inner if piece.level == level)
-    if _SIMPLE.fullmatch(text):
+    if simple.fullmatch(text):
         return inner
     return [Piece("(", level), *inner, Piece(")", level)]

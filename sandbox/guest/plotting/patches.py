@@ -5,7 +5,7 @@ import math
 from . import missing
 from .artist import Artist
 from .colors import paint
-from .data import finite, number, numbers, sequence
+from .data import as_given, finite, number, numbers, sequence
 from .rcsetup import rcParams
 from .strokes import stroke
 from .svg import number as written
@@ -68,7 +68,8 @@ class Rectangle(Patch):
 
     def __init__(self, xy, width, height, *, angle=0.0, **style):
         self.x0, self.y0 = numbers(xy)
-        self.width, self.height, self.angle = number(width), number(height), float(angle)
+        self.width, self.height = (as_given([side])[0] for side in (width, height))
+        self.angle = float(angle)
         self.ends_at = ()
         super().__init__(**style)
 
@@ -118,7 +119,9 @@ class Rectangle(Patch):
 
     def cover(self, view):
         """A net of points all over the rectangle."""
-        ends = [view.clamped(x, y, self.system) for x, y in (self.get_xy(), (self.x0 + self.width, self.y0 + self.height))]
+        ends = [
+            view.clamped(x, y, self.system) for x, y in (self.get_xy(), (self.x0 + self.width, self.y0 + self.height))
+        ]
         if None in ends:
             return []
         (left, top), (right, bottom) = ends
@@ -138,9 +141,7 @@ class Rectangle(Patch):
             return
         xs, ys = [x for x, _ in points], [y for _, y in points]
         left, top = min(xs), min(ys)
-        drawing.element(
-            "rect", x=left, y=top, width=max(xs) - left, height=max(ys) - top, **name, **self.paint()
-        )
+        drawing.element("rect", x=left, y=top, width=max(xs) - left, height=max(ys) - top, **name, **self.paint())
 
 
 class Bar(Rectangle):
@@ -215,8 +216,13 @@ class Ellipse(Patch):
             drawing.path(points, True, class_=self.kind, **self.paint())
         else:
             drawing.element(
-                "ellipse", cx=middle[0], cy=middle[1], rx=abs(points[0][0] - middle[0]),
-                ry=abs(points[18][1] - middle[1]), class_=self.kind, **self.paint(),
+                "ellipse",
+                cx=middle[0],
+                cy=middle[1],
+                rx=abs(points[0][0] - middle[0]),
+                ry=abs(points[18][1] - middle[1]),
+                class_=self.kind,
+                **self.paint(),
             )
 
 
@@ -250,7 +256,9 @@ class Wedge(Patch):
         turns = [math.radians(self.theta1 + (self.theta2 - self.theta1) * step / 12) for step in range(13)]
         shares = (0.4, 0.7, 1.0)
         (x, y), r = self.center, self.r
-        points = [view.point(x + r * s * math.cos(t), y + r * s * math.sin(t), self.system) for t in turns for s in shares]
+        points = [
+            view.point(x + r * s * math.cos(t), y + r * s * math.sin(t), self.system) for t in turns for s in shares
+        ]
         return [point for point in points if point is not None]
 
     def extent(self):
@@ -306,8 +314,13 @@ def arrow(x, y, dx, dy, width, head_width, head_length, length_includes_head):
     tip = max(shaft + head_length, length if length_includes_head else 0.0)
     along, across = (dx / length, dy / length), (-dy / length, dx / length)
     outline = [
-        (0, width / 2), (shaft, width / 2), (shaft, head_width / 2), (tip, 0), (shaft, -head_width / 2),
-        (shaft, -width / 2), (0, -width / 2),
+        (0, width / 2),
+        (shaft, width / 2),
+        (shaft, head_width / 2),
+        (tip, 0),
+        (shaft, -head_width / 2),
+        (shaft, -width / 2),
+        (0, -width / 2),
     ]
     return [(x + a * along[0] + b * across[0], y + a * along[1] + b * across[1]) for a, b in outline]
 

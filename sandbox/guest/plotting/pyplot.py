@@ -4,6 +4,7 @@ import functools
 import inspect
 
 from . import cm, colors, missing, saving, style, ticker
+from .artist import normalized
 from .axes import Axes
 from .cm import colormaps, get_cmap
 from .dates import DateFormatter
@@ -15,8 +16,20 @@ from .patches import Circle, Ellipse, Patch, Polygon, Rectangle, Wedge
 from .rcsetup import cycler, rc, rc_context, rcdefaults, rcParams, rcParamsDefault
 from .text import Annotation, Text
 from .ticker import (
-    AutoLocator, FixedFormatter, FixedLocator, FormatStrFormatter, Formatter, FuncFormatter, LinearLocator, Locator,
-    LogLocator, MaxNLocator, MultipleLocator, NullFormatter, NullLocator, ScalarFormatter,
+    AutoLocator,
+    FixedFormatter,
+    FixedLocator,
+    FormatStrFormatter,
+    Formatter,
+    FuncFormatter,
+    LinearLocator,
+    Locator,
+    LogLocator,
+    MaxNLocator,
+    MultipleLocator,
+    NullFormatter,
+    NullLocator,
+    ScalarFormatter,
 )
 
 # Open figures by number, the current one last.
@@ -53,13 +66,31 @@ def sca(ax):
     ax.figure.sca(ax)
 
 
-def subplots(nrows=1, ncols=1, *, sharex=False, sharey=False, squeeze=True, width_ratios=None, height_ratios=None,
-             subplot_kw=None, gridspec_kw=None, **options):
+def subplots(
+    nrows=1,
+    ncols=1,
+    *,
+    sharex=False,
+    sharey=False,
+    squeeze=True,
+    width_ratios=None,
+    height_ratios=None,
+    subplot_kw=None,
+    gridspec_kw=None,
+    **options,
+):
     """A new figure and its axes."""
     new = figure(**options)
     return new, new.subplots(
-        nrows, ncols, sharex=sharex, sharey=sharey, squeeze=squeeze, width_ratios=width_ratios,
-        height_ratios=height_ratios, subplot_kw=subplot_kw, gridspec_kw=gridspec_kw,
+        nrows,
+        ncols,
+        sharex=sharex,
+        sharey=sharey,
+        squeeze=squeeze,
+        width_ratios=width_ratios,
+        height_ratios=height_ratios,
+        subplot_kw=subplot_kw,
+        gridspec_kw=gridspec_kw,
     )
 
 
@@ -78,13 +109,16 @@ def subplot(*args, projection=None, polar=False, **options):
 def subplot2grid(shape, loc, rowspan=1, colspan=1, fig=None, **options):
     current = fig or gcf()
     grid = current.grid(*shape)
-    return current.add_subplot(grid[loc[0]:loc[0] + rowspan, loc[1]:loc[1] + colspan], **options)
+    return current.add_subplot(grid[loc[0] : loc[0] + rowspan, loc[1] : loc[1] + colspan], **options)
 
 
 def subplot_mosaic(mosaic, *, gridspec_kw=None, width_ratios=None, height_ratios=None, empty_sentinel=".", **options):
     new = figure(**options)
     return new, new.subplot_mosaic(
-        mosaic, gridspec_kw=gridspec_kw, width_ratios=width_ratios, height_ratios=height_ratios,
+        mosaic,
+        gridspec_kw=gridspec_kw,
+        width_ratios=width_ratios,
+        height_ratios=height_ratios,
         empty_sentinel=empty_sentinel,
     )
 
@@ -192,9 +226,7 @@ def _ticks(axis, ticks, labels, minor, style):
         axis.set_ticks(ticks, labels, minor=minor)
     elif labels is not None:
         axis.set_ticklabels(labels)
-    for label in axis.get_ticklabels()[:1] if style else ():
-        label.set(**style)
-    axis.label_style |= {} if ticks is None or len(axis.get_ticklabels()) else style
+    axis.label_style |= normalized(style)
     return axis.get_ticklocs(), axis.get_ticklabels()
 
 
@@ -252,7 +284,13 @@ _AXES = """
     minorticks_off minorticks_on pcolor pcolormesh pie plot scatter semilogx semilogy stackplot stairs stem step text
     tick_params ticklabel_format vlines
 """
-_SETTERS = {"title": "set_title", "xlabel": "set_xlabel", "ylabel": "set_ylabel", "xscale": "set_xscale", "yscale": "set_yscale"}
+_SETTERS = {
+    "title": "set_title",
+    "xlabel": "set_xlabel",
+    "ylabel": "set_ylabel",
+    "xscale": "set_xscale",
+    "yscale": "set_yscale",
+}
 for _name in _AXES.split():
     globals()[_name] = _of(getattr(Axes, _name), gca)
 for _name, _method in _SETTERS.items():

@@ -22,7 +22,20 @@ def save(svg, target, format=None):
     if asked == "svg":
         chosen = path
     else:
-        known = extension.lower() in (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".eps", ".ps", ".tif", ".tiff", ".webp", ".gif", ".svgz")
+        known = extension.lower() in (
+            ".png",
+            ".jpg",
+            ".jpeg",
+            ".pdf",
+            ".svg",
+            ".eps",
+            ".ps",
+            ".tif",
+            ".tiff",
+            ".webp",
+            ".gif",
+            ".svgz",
+        )
         chosen = path if extension.lower() == ".svg" else f"{stem if known else path}.svg"
     with open(chosen, "w", encoding="utf-8") as file:
         file.write(svg)

@@ -10,7 +10,7 @@ from .scale import LinearScale
 from .view import Limits
 
 # Beyond it, differences of floats overflow.
-_LARGEST = 1e300
+_LARGEST = 4e307
 
 
 class Span:
@@ -100,7 +100,7 @@ class Span:
             return (1.0, 10.0) if self.scale.name == "log" else (0.0, 1.0)
         low, high = max(min(values), -_LARGEST), min(max(values), _LARGEST)
         if high - low <= 1e-12 * max(abs(low), abs(high)):
-            return self._around(low, high)
+            low, high = self._around(low, high)
         forward, inverse = self.scale.forward, self.scale.inverse
         share = max(margins, default=0.05) if self.margin is None else self.margin
         gap = (forward(high) - forward(low)) * share
@@ -111,9 +111,10 @@ class Span:
 
     def _around(self, low, high):
         if self.scale.name == "log":
-            return low / 10, high * 10
+            # The power of ten below and the one above.
+            return 10.0 ** (math.ceil(math.log10(low)) - 1), 10.0 ** (math.floor(math.log10(high)) + 1)
         if self.has_dates:
-            return low - 2, high + 2
+            return low - 730, high + 730
         return _widened(low, high)
 
     def ticks(self, low, high, room):
@@ -132,7 +133,9 @@ class Span:
     def minor_ticks(self, low, high, major):
         if self.minor_locator is None:
             if self.scale.name == "log" and self.locator is None and math.log10(high / low) >= 1:
-                return [tick for tick in ticker.LogLocator(self.scale.base).minor_values(low, high) if tick not in major]
+                return [
+                    tick for tick in ticker.LogLocator(self.scale.base).minor_values(low, high) if tick not in major
+                ]
             return []
         if isinstance(self.minor_locator, ticker.AutoMinorLocator):
             if len(major) < 2:

@@ -7,7 +7,8 @@ from .artist import Artist
 from .rcsetup import rcParams
 from .strokes import stroke
 
-SIDES = ("left", "right", "bottom", "top")
+OPPOSITE = {"left": "right", "right": "left", "bottom": "top", "top": "bottom"}
+SIDES = tuple(OPPOSITE)
 
 
 class Spine(Artist):
@@ -22,7 +23,7 @@ class Spine(Artist):
         self.visible = rcParams[f"axes.spines.{side}"]
 
     def set_position(self, position):
-        """"zero", "center", or a pair of "data", "axes" or "outward" and a number."""
+        """ "zero", "center", or a pair of "data", "axes" or "outward" and a number."""
         named = {"zero": ("data", 0.0), "center": ("axes", 0.5)}
         if isinstance(position, str) and position in named:
             self.position = named[position]
@@ -33,9 +34,6 @@ class Spine(Artist):
 
     def set_bounds(self, low=None, high=None):
         self.bounds = low if isinstance(low, (tuple, list)) else (low, high)
-
-    def is_moved(self):
-        return self.position != ("axes", None) and self.position[0] != "outward"
 
     def place(self, view):
         """The pixel of the line across its direction."""
@@ -52,6 +50,17 @@ class Spine(Artist):
         place = view.x(at) if upright else view.y(at)
         low, high = (left, left + width) if upright else (top, top + height)
         return edge if math.isnan(place) else min(max(place, low), high)
+
+    def inset(self, view):
+        """Pixels that the line is inside the box."""
+        left, top, width, height = view.box
+        place = self.place(view)
+        return {
+            "left": place - left,
+            "right": left + width - place,
+            "bottom": top + height - place,
+            "top": place - top,
+        }[self.side]
 
     def draw(self, drawing, view):
         left, top, width, height = view.box

@@ -15,9 +15,25 @@ class StatisticalCharts:
     """The part of `Axes` that draws histograms and box plots."""
 
     def hist(
-        self, x, bins=None, range=None, density=False, weights=None, cumulative=False, bottom=None, histtype="bar",
-        align="mid", orientation="vertical", rwidth=None, log=False, color=None, label=None, stacked=False, *,
-        data=None, **style,
+        self,
+        x,
+        bins=None,
+        range=None,
+        density=False,
+        weights=None,
+        cumulative=False,
+        bottom=None,
+        histtype="bar",
+        align="mid",
+        orientation="vertical",
+        rwidth=None,
+        log=False,
+        color=None,
+        label=None,
+        stacked=False,
+        *,
+        data=None,
+        **style,
     ):
         """Bars of how many values are in each of the bins; returns (counts, edges, bars)."""
         if histtype not in ("bar", "barstacked", "step", "stepfilled"):
@@ -25,7 +41,9 @@ class StatisticalCharts:
         span = self.xaxis.span if orientation == "vertical" else self.yaxis.span
         sets = [finite(span.convert(values)) for values in _data_sets(x)]
         weight_sets = [None] * len(sets) if weights is None else [numbers(row) for row in _data_sets(weights)]
-        edges = bin_edges([value for values in sets for value in values], rcParams["hist.bins"] if bins is None else bins, range)
+        edges = bin_edges(
+            [value for values in sets for value in values], rcParams["hist.bins"] if bins is None else bins, range
+        )
         counts = [counts_in(values, edges, given) for values, given in zip(sets, weight_sets)]
         stacked = stacked or histtype == "barstacked"
         counts = [_finished(row, edges, density and not stacked, cumulative) for row in counts]
@@ -45,7 +63,17 @@ class StatisticalCharts:
             if histtype.startswith("step"):
                 drawn.append(self._outline(row, edges, tops, histtype == "stepfilled", orientation, looks))
             else:
-                drawn.append(self._bins(row, edges, tops, width / lanes, (index if lanes > 1 else 0) - (lanes - 1) / 2, orientation, looks))
+                drawn.append(
+                    self._bins(
+                        row,
+                        edges,
+                        tops,
+                        width / lanes,
+                        (index if lanes > 1 else 0) - (lanes - 1) / 2,
+                        orientation,
+                        looks,
+                    )
+                )
             if stacked:
                 tops = [top + count for top, count in zip(tops, row)]
                 counts[index] = list(tops)
@@ -79,10 +107,35 @@ class StatisticalCharts:
         return [shape]
 
     def boxplot(
-        self, x, notch=None, sym=None, vert=None, whis=1.5, positions=None, widths=None, patch_artist=False, labels=None,
-        tick_labels=None, showmeans=False, showcaps=True, showbox=True, showfliers=True, meanline=False, boxprops=None,
-        flierprops=None, medianprops=None, meanprops=None, whiskerprops=None, capprops=None, manage_ticks=True,
-        orientation="vertical", zorder=None, label=None, *, data=None, **style,
+        self,
+        x,
+        notch=None,
+        sym=None,
+        vert=None,
+        whis=1.5,
+        positions=None,
+        widths=None,
+        patch_artist=False,
+        labels=None,
+        tick_labels=None,
+        showmeans=False,
+        showcaps=True,
+        showbox=True,
+        showfliers=True,
+        meanline=False,
+        boxprops=None,
+        flierprops=None,
+        medianprops=None,
+        meanprops=None,
+        whiskerprops=None,
+        capprops=None,
+        manage_ticks=True,
+        orientation="vertical",
+        zorder=None,
+        label=None,
+        *,
+        data=None,
+        **style,
     ):
         """Boxes from the first to the third quartile with a line at the median; the whiskers reach the last value
         within `whis` times the box, or two percentiles."""
@@ -103,7 +156,9 @@ class StatisticalCharts:
 
         def line(kind, xs, ys, given, **usual):
             points = (ys, xs) if across else (xs, ys)
-            artist = Line2D(*points, **{"zorder": 2.0 if zorder is None else zorder, **usual, **normalized(given or {})})
+            artist = Line2D(
+                *points, **{"zorder": 2.0 if zorder is None else zorder, **usual, **normalized(given or {})}
+            )
             parts[kind].append(self.add_artist(artist))
 
         for values, place, size in zip(sets, places, sizes):
@@ -159,7 +214,12 @@ def box_statistics(values, whis):
     inside = [value for value in ordered if low_limit <= value <= high_limit]
     low, high = min([q1, *inside[:1]]), max([q3, *inside[-1:]])
     return {
-        "q1": q1, "median": median, "q3": q3, "mean": math.fsum(ordered) / len(ordered), "low": low, "high": high,
+        "q1": q1,
+        "median": median,
+        "q3": q3,
+        "mean": math.fsum(ordered) / len(ordered),
+        "low": low,
+        "high": high,
         "fliers": [value for value in ordered if value < low or value > high],
     }
 
@@ -209,7 +269,9 @@ def counts_in(values, edges, weights):
     counts = [0.0] * (len(edges) - 1)
     for index, value in enumerate(values):
         if edges[0] <= value <= edges[-1]:
-            counts[min(bisect.bisect_right(edges, value), len(edges) - 1) - 1] += 1.0 if weights is None else weights[index]
+            counts[min(bisect.bisect_right(edges, value), len(edges) - 1) - 1] += (
+                1.0 if weights is None else weights[index]
+            )
     return counts
 
 

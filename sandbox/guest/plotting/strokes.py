@@ -5,8 +5,14 @@ from .typeset import POINT
 
 # In line widths.
 _DASHES = {
-    "-": None, "solid": None, "--": (3.7, 1.6), "dashed": (3.7, 1.6), "-.": (6.4, 1.6, 1, 1.6),
-    "dashdot": (6.4, 1.6, 1, 1.6), ":": (1, 1.65), "dotted": (1, 1.65),
+    "-": None,
+    "solid": None,
+    "--": (3.7, 1.6),
+    "dashed": (3.7, 1.6),
+    "-.": (6.4, 1.6, 1, 1.6),
+    "dashdot": (6.4, 1.6, 1, 1.6),
+    ":": (1, 1.65),
+    "dotted": (1, 1.65),
 }
 _INVISIBLE = ("", " ", "none", "None")
 # Pixels around the box that a line may leave before it is cut.
@@ -83,7 +89,9 @@ def between(points, box):
                 steps = int(max(abs(point[0] - before[0]), abs(point[1] - before[1])) / 15)
                 for step in range(1, steps + 1):
                     share = step / (steps + 1)
-                    result.append((before[0] + (point[0] - before[0]) * share, before[1] + (point[1] - before[1]) * share))
+                    result.append(
+                        (before[0] + (point[0] - before[0]) * share, before[1] + (point[1] - before[1]) * share)
+                    )
             result.append(point)
         before = point
     return result
@@ -110,7 +118,10 @@ def _cut(start, end, limits):
     dx, dy = end[0] - start[0], end[1] - start[1]
     enter, leave = 0.0, 1.0
     for step, room in (
-        (-dx, start[0] - limits[0]), (dx, limits[2] - start[0]), (-dy, start[1] - limits[1]), (dy, limits[3] - start[1]),
+        (-dx, start[0] - limits[0]),
+        (dx, limits[2] - start[0]),
+        (-dy, start[1] - limits[1]),
+        (dy, limits[3] - start[1]),
     ):
         if step == 0:
             if room < 0:

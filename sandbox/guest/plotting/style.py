@@ -15,51 +15,99 @@ _PALETTES = {
 }
 _SCALES = {"paper": 0.8, "notebook": 1.0, "talk": 1.5, "poster": 2.0}
 _DARK_GRID = {
-    "axes.facecolor": "#EAEAF2", "axes.edgecolor": "white", "axes.grid": True, "axes.axisbelow": True,
-    "grid.color": "white", "axes.linewidth": 0.0, "grid.linewidth": 1.0,
-    "xtick.major.size": 0.0, "ytick.major.size": 0.0,
+    "axes.facecolor": "#EAEAF2",
+    "axes.edgecolor": "white",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "white",
+    "axes.linewidth": 0.0,
+    "grid.linewidth": 1.0,
+    "xtick.major.size": 0.0,
+    "ytick.major.size": 0.0,
 }
-_WHITE_GRID = {**_DARK_GRID, "axes.facecolor": "white", "axes.edgecolor": ".8", "axes.linewidth": 1.0,
-               "grid.color": ".8"}
+_WHITE_GRID = {
+    **_DARK_GRID,
+    "axes.facecolor": "white",
+    "axes.edgecolor": ".8",
+    "axes.linewidth": 1.0,
+    "grid.color": ".8",
+}
 
 library = {
     "classic": {},
     "fast": {},
     "dark_background": {
-        "axes.edgecolor": "white", "axes.facecolor": "black", "axes.labelcolor": "white",
-        "figure.facecolor": "black", "grid.color": "white", "patch.edgecolor": "white", "text.color": "white",
-        "xtick.color": "white", "ytick.color": "white",
-        "axes.prop_cycle": cycler(color="#8dd3c7 #feffb3 #bfbbd9 #fa8174 #81b1d2 #fdb462 #b3de69 #bc82bd #ccebc4 "
-                                        "#ffed6f".split()),
+        "axes.edgecolor": "white",
+        "axes.facecolor": "black",
+        "axes.labelcolor": "white",
+        "figure.facecolor": "black",
+        "grid.color": "white",
+        "patch.edgecolor": "white",
+        "text.color": "white",
+        "xtick.color": "white",
+        "ytick.color": "white",
+        "axes.prop_cycle": cycler(
+            color="#8dd3c7 #feffb3 #bfbbd9 #fa8174 #81b1d2 #fdb462 #b3de69 #bc82bd #ccebc4 #ffed6f".split()
+        ),
     },
     "ggplot": {
-        "axes.axisbelow": True, "axes.edgecolor": "white", "axes.facecolor": "#E5E5E5", "axes.grid": True,
-        "axes.labelcolor": "#555555", "axes.labelsize": "large", "axes.linewidth": 1.0, "axes.titlesize": "x-large",
-        "figure.facecolor": "white", "grid.color": "white", "patch.edgecolor": "#EEEEEE", "patch.facecolor": "#348ABD",
-        "xtick.color": "#555555", "ytick.color": "#555555",
+        "axes.axisbelow": True,
+        "axes.edgecolor": "white",
+        "axes.facecolor": "#E5E5E5",
+        "axes.grid": True,
+        "axes.labelcolor": "#555555",
+        "axes.labelsize": "large",
+        "axes.linewidth": 1.0,
+        "axes.titlesize": "x-large",
+        "figure.facecolor": "white",
+        "grid.color": "white",
+        "patch.edgecolor": "#EEEEEE",
+        "patch.facecolor": "#348ABD",
+        "xtick.color": "#555555",
+        "ytick.color": "#555555",
         "axes.prop_cycle": cycler(color="#E24A33 #348ABD #988ED5 #777777 #FBC15E #8EBA42 #FFB5B8".split()),
     },
     "bmh": {
-        "axes.axisbelow": True, "axes.edgecolor": "#bcbcbc", "axes.facecolor": "#eeeeee", "axes.grid": True,
-        "axes.titlesize": "x-large", "grid.color": "#b2b2b2", "grid.linestyle": "--", "grid.linewidth": 0.5,
+        "axes.axisbelow": True,
+        "axes.edgecolor": "#bcbcbc",
+        "axes.facecolor": "#eeeeee",
+        "axes.grid": True,
+        "axes.titlesize": "x-large",
+        "grid.color": "#b2b2b2",
+        "grid.linestyle": "--",
+        "grid.linewidth": 0.5,
         "lines.linewidth": 2.0,
-        "axes.prop_cycle": cycler(color="#348ABD #A60628 #7A68A6 #467821 #D55E00 #CC79A7 #56B4E9 #009E73 #F0E442 "
-                                        "#0072B2".split()),
+        "axes.prop_cycle": cycler(
+            color="#348ABD #A60628 #7A68A6 #467821 #D55E00 #CC79A7 #56B4E9 #009E73 #F0E442 #0072B2".split()
+        ),
     },
     "fivethirtyeight": {
-        "axes.axisbelow": True, "axes.edgecolor": "#f0f0f0", "axes.facecolor": "#f0f0f0", "axes.grid": True,
-        "axes.labelsize": "large", "axes.linewidth": 3.0, "axes.titlesize": "x-large", "figure.facecolor": "#f0f0f0",
-        "font.size": 14.0, "grid.color": "#cbcbcb", "grid.linewidth": 1.0, "lines.linewidth": 4.0,
-        "xtick.major.size": 0.0, "ytick.major.size": 0.0,
+        "axes.axisbelow": True,
+        "axes.edgecolor": "#f0f0f0",
+        "axes.facecolor": "#f0f0f0",
+        "axes.grid": True,
+        "axes.labelsize": "large",
+        "axes.linewidth": 3.0,
+        "axes.titlesize": "x-large",
+        "figure.facecolor": "#f0f0f0",
+        "font.size": 14.0,
+        "grid.color": "#cbcbcb",
+        "grid.linewidth": 1.0,
+        "lines.linewidth": 4.0,
+        "xtick.major.size": 0.0,
+        "ytick.major.size": 0.0,
         "axes.prop_cycle": cycler(color="#008fd5 #fc4f30 #e5ae38 #6d904f #8b8b8b #810f7c".split()),
     },
     "grayscale": {
-        "axes.prop_cycle": cycler(color="0.00 0.40 0.60 0.70".split()), "figure.facecolor": "0.75",
-        "image.cmap": "gray", "patch.facecolor": "0.5",
+        "axes.prop_cycle": cycler(color="0.00 0.40 0.60 0.70".split()),
+        "figure.facecolor": "0.75",
+        "image.cmap": "gray",
+        "patch.facecolor": "0.5",
     },
     "tableau-colorblind10": {
-        "axes.prop_cycle": cycler(color="#006BA4 #FF800E #ABABAB #595959 #5F9ED1 #C85200 #898989 #A2C8EC #FFBC79 "
-                                        "#CFCFCF".split()),
+        "axes.prop_cycle": cycler(
+            color="#006BA4 #FF800E #ABABAB #595959 #5F9ED1 #C85200 #898989 #A2C8EC #FFBC79 #CFCFCF".split()
+        )
     },
 }
 for _name, _settings in (

@@ -114,8 +114,15 @@ class Drawing:
         left, top, width, height = box
         png = base64.b64encode(_png(rows)).decode("ascii")
         self.element(
-            "image", x=left, y=top, width=width, height=height, preserveAspectRatio="none",
-            style="image-rendering:pixelated", href=f"data:image/png;base64,{png}", **attributes,
+            "image",
+            x=left,
+            y=top,
+            width=width,
+            height=height,
+            preserveAspectRatio="none",
+            style="image-rendering:pixelated",
+            href=f"data:image/png;base64,{png}",
+            **attributes,
         )
 
 

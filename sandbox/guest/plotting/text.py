@@ -13,8 +13,13 @@ from .typeset import POINT
 
 _BOLD = {"bold", "heavy", "semibold", "demibold", "demi", "black", "extra bold"}
 _ALIGN = {"left": "left", "center": "center", "centre": "center", "right": "right"}
-_VALIGN = {"top": "top", "center": "center", "bottom": "bottom", "baseline": "baseline",
-           "center_baseline": "center_baseline"}
+_VALIGN = {
+    "top": "top",
+    "center": "center",
+    "bottom": "bottom",
+    "baseline": "baseline",
+    "center_baseline": "center_baseline",
+}
 _ROTATIONS = {"horizontal": 0.0, "vertical": 90.0}
 
 
@@ -85,7 +90,9 @@ class Text(Artist):
         family = self.style.get("fontfamily")
         names = [family] if isinstance(family, str) else family
         return dict(
-            size=self.size(), rotation=self.turn(), bold=self.is_bold(),
+            size=self.size(),
+            rotation=self.turn(),
+            bold=self.is_bold(),
             italic=self.style.get("style") in ("italic", "oblique"),
             font_family=", ".join(names) if names else None,
             **paint("fill", color, self.style.get("alpha")),
@@ -130,16 +137,22 @@ class Text(Artist):
     def _draw_frame(self, drawing, box, frame):
         frame = normalized(frame)
         style = str(frame.pop("boxstyle", "square"))
-        pad = re.search(r"pad\s*=\s*([\d.]+)", style)
-        pad = (float(pad[1]) if pad else frame.pop("pad", 4) / 10 if "pad" in frame else 0.3) * self.size()
-        frame.pop("pad", None)
+        # In font sizes as part of the style, in points by itself.
+        named, points = re.search(r"pad\s*=\s*([\d.]+)", style), frame.pop("pad", 4)
+        pad = float(named[1]) * self.size() if named else points * POINT
         left, top, width, height = box
         turn = self.turn()
         anchor = f"rotate({-turn:g} {left + width / 2:.2f} {top + height / 2:.2f})" if turn % 360 else None
         patch = Patch(**{"facecolor": "C0", "edgecolor": "black", **frame})
         drawing.element(
-            "rect", x=left - pad, y=top - pad, width=width + 2 * pad, height=height + 2 * pad,
-            rx=pad if style.startswith("round") else None, transform=anchor, **patch.paint(),
+            "rect",
+            x=left - pad,
+            y=top - pad,
+            width=width + 2 * pad,
+            height=height + 2 * pad,
+            rx=pad if style.startswith("round") else None,
+            transform=anchor,
+            **patch.paint(),
         )
 
     def __repr__(self):
@@ -207,7 +220,9 @@ class Annotation(Text):
         alpha = arrow.get("alpha")
         with drawing.group(class_="arrow"):
             if "arrowstyle" not in arrow:
-                self._draw_solid_arrow(drawing, tail, tip, arrow, {**paint("fill", face, alpha), **stroke(line, width, "-", alpha)})
+                self._draw_solid_arrow(
+                    drawing, tail, tip, arrow, {**paint("fill", face, alpha), **stroke(line, width, "-", alpha)}
+                )
                 return
             strokes = stroke(line, width, arrow.get("linestyle", "-"), alpha)
             drawing.path([tail, tip], fill="none", **strokes)
@@ -226,7 +241,15 @@ class Annotation(Text):
         ux, uy = dx / length, dy / length
         long = min(arrow.get("headlength", 12) * POINT, length)
         neck = (tip[0] - ux * long, tip[1] - uy * long)
-        points = [(*tail, width), (*neck, width), (*neck, head), (*tip, 0), (*neck, -head), (*neck, -width), (*tail, -width)]
+        points = [
+            (*tail, width),
+            (*neck, width),
+            (*neck, head),
+            (*tip, 0),
+            (*neck, -head),
+            (*neck, -width),
+            (*tail, -width),
+        ]
         drawing.path([(x - uy * side, y + ux * side) for x, y, side in points], True, **attributes)
 
 

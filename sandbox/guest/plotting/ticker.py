@@ -170,6 +170,16 @@ class Formatter:
         raise NotImplementedError
 
 
+def _decimals(values, factor):
+    """Decimals that the values need in units of 10 to the power of `factor`."""
+    scaled = [value / 10.0**factor for value in values]
+    tolerance = max(map(abs, scaled), default=1.0) * 1e-9 or 1e-9
+    for count in range(16):
+        if all(abs(value - round(value, count)) < tolerance for value in scaled):
+            return count
+    return 15
+
+
 class ScalarFormatter(Formatter):
     """Plain numbers with the decimals they need, and a shared power of ten where
     they are very large or small."""
@@ -192,11 +202,10 @@ class ScalarFormatter(Formatter):
         shared = self.scientific and (exponent <= self.limits[0] or exponent >= self.limits[1])
         self._factor = exponent if shared and largest else 0
         self.offset = minus(f"1e{self._factor}") if self._factor else ""
-        scaled = [value / 10.0**self._factor for value in values]
-        tolerance = max(map(abs, scaled), default=1.0) * 1e-9 or 1e-9
-        self._decimals = next(
-            (n for n in range(16) if all(abs(value - round(value, n)) < tolerance for value in scaled)), 15
-        )
+        self._decimals = _decimals(values, self._factor)
+        if self._factor > 0 and self._decimals > 5:
+            # Nothing is won where the numbers stay long.
+            self._factor, self.offset, self._decimals = 0, "", _decimals(values, 0)
         return [self(value) for value in values]
 
     def __call__(self, value, pos=None):

@@ -23,10 +23,42 @@ BOLD = 1.1
 _WIDTHS = {
     character: width
     for width, characters in {
-        27: "'", 28: "ijl", 29: "IJ", 32: " ,.·", 34: "/:;\\|", 35: "f", 36: "-", 39: "()[]t", 40: "!", 41: "r",
-        46: '"', 50: "*_`°", 52: "sz∫", 53: "?", 55: "c", 56: "L", 58: "Fk", 59: "vxy", 61: "TYao",
-        64: "$0123456789{}", 66: "Kα", 68: "AV", 69: "BRXZ", 70: "C", 73: "U", 75: "HN", 77: "DG", 78: "&",
-        79: "OQ", 82: "w", 84: "#+<=>^~−×≤≥≈≠±ω∞", 86: "M", 95: "%", 97: "m", 99: "W", 100: "@…—→←⇒",
+        27: "'",
+        28: "ijl",
+        29: "IJ",
+        32: " ,.·",
+        34: "/:;\\|",
+        35: "f",
+        36: "-",
+        39: "()[]t",
+        40: "!",
+        41: "r",
+        46: '"',
+        50: "*_`°",
+        52: "sz∫",
+        53: "?",
+        55: "c",
+        56: "L",
+        58: "Fk",
+        59: "vxy",
+        61: "TYao",
+        64: "$0123456789{}",
+        66: "Kα",
+        68: "AV",
+        69: "BRXZ",
+        70: "C",
+        73: "U",
+        75: "HN",
+        77: "DG",
+        78: "&",
+        79: "OQ",
+        82: "w",
+        84: "#+<=>^~−×≤≥≈≠±ω∞",
+        86: "M",
+        95: "%",
+        97: "m",
+        99: "W",
+        100: "@…—→←⇒",
     }.items()
     for character in characters
 }
@@ -121,7 +153,13 @@ def draw(drawing, x, y, text, size, *, align="left", valign="baseline", rotation
     for index, runs in enumerate(set_lines):
         if any(run.text.strip() for run in runs):
             drawing.rich_text(
-                x, y + first + index * LINE_HEIGHT * size, runs,
-                font_size=size, text_anchor=anchor, transform=turn,
-                font_weight="bold" if bold else None, font_style="italic" if italic else None, **style,
+                x,
+                y + first + index * LINE_HEIGHT * size,
+                runs,
+                font_size=size,
+                text_anchor=anchor,
+                transform=turn,
+                font_weight="bold" if bold else None,
+                font_style="italic" if italic else None,
+                **style,
             )

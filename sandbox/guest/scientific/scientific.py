@@ -101,15 +101,9 @@ os.environ.clear()
 
 
 def run(code, recursion):
-    try:
-        answer = {"Ok": notebook.run(code, recursion)}
-    except BaseException as error:
-        if isinstance(error, SystemExit) and not error.code:
-            answer = {"Ok": None}
-        else:
-            try:
-                raised = notebook.describe(error)
-            except BaseException:
-                raised = type(error).__name__, "", f"{type(error).__name__}\n"
-            answer = {"Err": dict(zip(("kind", "message", "traceback"), raised))}
+    value, raised = notebook.run(code, recursion)
+    if raised is None:
+        answer = {"Ok": value}
+    else:
+        answer = {"Err": dict(zip(("kind", "message", "traceback"), raised))}
     _host.call(json.dumps(answer, ensure_ascii=False).encode())

@@ -27,7 +27,7 @@ const CASES: &[Case] = &[
     ("ast", "import ast\nast.parse = ast.Expr = None"),
     (
         "traceback",
-        "import traceback\ntraceback.format_exception = lambda *a, **k: [1, 2, 3]\n1 / 0",
+        "import traceback\ntraceback.TracebackException = lambda *a, **k: [1, 2, 3]\n1 / 0",
     ),
     (
         "linecache",
