@@ -13,7 +13,7 @@ pub struct Limits {
     pub wall: Duration,
     /// Processor time of one cell, in whole seconds. Then it is stopped. Default:
     /// 60 s, so that it matters where `wall` is raised. Only worker processes
-    /// ([`crate::worker`]) can be held to it.
+    /// ([`run_if_worker`](crate::run_if_worker)) can be held to it.
     pub cpu: Duration,
     /// Memory of the interpreter, itself (about 60 MiB) included, in bytes. An
     /// allocation beyond it raises `MemoryError`. Default: 256 MiB.

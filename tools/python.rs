@@ -1,11 +1,16 @@
 //! `python`: GLM-4's code interpreter, in the sandbox.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use glm_agent_model::ToolSpec;
 pub use glm_agent_sandbox::Limits;
-use glm_agent_sandbox::{Outcome, Recorded, Sandbox, Session};
+use glm_agent_sandbox::{Outcome, Recorded, Sandbox, Session, Workers, scientific};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OnceCell};
@@ -25,7 +30,8 @@ type Progress = Box<dyn Fn(&str) + Send + Sync>;
 pub struct Python {
     cache_dir: PathBuf,
     progress: Progress,
-    limits: Limits,
+    limits: Option<Limits>,
+    wall: Option<Duration>,
 }
 
 impl Python {
@@ -35,7 +41,8 @@ impl Python {
         Self {
             cache_dir,
             progress: Box::new(|_| {}),
-            limits: Limits::default(),
+            limits: None,
+            wall: None,
         }
     }
 
@@ -46,17 +53,25 @@ impl Python {
         self
     }
 
-    /// Sets what one cell may use.
+    /// Sets what one cell may use; otherwise, that is what suits the interpreter.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Sets how long one cell may run, and leaves the other limits as they are.
+    #[must_use]
+    pub fn wall(mut self, limit: Duration) -> Self {
+        self.wall = Some(limit);
         self
     }
 
     /// The tool.
     pub fn tool(self) -> Tool {
         // The sandbox stops a cell itself, at a limit that it can explain.
-        let timeout = self.limits.wall.saturating_add(OVERHEAD);
+        let limits = self.limits_or(Limits::default());
+        let timeout = limits.wall.saturating_add(OVERHEAD);
         let interpreter = Interpreter {
             python: self,
             sandbox: OnceCell::new(),
@@ -67,11 +82,39 @@ impl Python {
             .effects(Effects::default())
             .timeout(timeout)
     }
+
+    fn limits_or(&self, usual: Limits) -> Limits {
+        let limits = self.limits.clone().unwrap_or(usual);
+        Limits {
+            wall: self.wall.unwrap_or(limits.wall),
+            ..limits
+        }
+    }
+}
+
+/// Opens the sandbox in which the tool runs code, which has the scientific pack
+/// where that is installed. Returns the limits that suit it, too.
+///
+/// # Errors
+/// As [`Sandbox::open`].
+pub async fn open_sandbox(
+    cache_dir: &Path,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<(Sandbox, Limits), glm_agent_sandbox::Error> {
+    if scientific::installed(cache_dir)?.is_some() {
+        let workers = Workers::default();
+        let sandbox = Sandbox::open_scientific(cache_dir, &workers, progress).await?;
+        Ok((sandbox, scientific::limits()))
+    } else {
+        let sandbox = Sandbox::open(cache_dir, progress).await?;
+        Ok((sandbox, Limits::default()))
+    }
 }
 
 struct Interpreter {
     python: Python,
-    sandbox: OnceCell<Sandbox>,
+    /// With the limits of its sessions.
+    sandbox: OnceCell<(Sandbox, Limits)>,
     notebooks: Mutex<HashMap<String, Arc<Mutex<Option<Notebook>>>>>,
     /// Cells of sessions that began in another process, until their first call here.
     past: Mutex<HashMap<String, Vec<Recorded>>>,
@@ -86,16 +129,15 @@ struct Notebook {
 
 impl Interpreter {
     async fn notebook(&self, id: &str, directory: Option<PathBuf>) -> Result<Notebook, ToolError> {
-        let Python {
-            cache_dir,
-            progress,
-            limits,
-        } = &self.python;
-        let sandbox = self
-            .sandbox
-            .get_or_try_init(|| Sandbox::open(cache_dir, &**progress))
-            .await
-            .map_err(|error| failed("open the Python sandbox", &error))?;
+        let python = &self.python;
+        let open = || async {
+            let (sandbox, usual) = open_sandbox(&python.cache_dir, &*python.progress).await?;
+            Ok((sandbox, python.limits_or(usual)))
+        };
+        let (sandbox, limits) =
+            self.sandbox.get_or_try_init(open).await.map_err(
+                |error: glm_agent_sandbox::Error| failed("open the Python sandbox", &error),
+            )?;
         let (data, files) = match directory {
             Some(directory) => (directory, None),
             None => {

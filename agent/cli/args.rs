@@ -49,6 +49,9 @@ pub enum Command {
     /// List and show past sessions
     #[command(subcommand)]
     Session(SessionCommand),
+    /// What Python's sandbox is made of, and packs of libraries for it
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
     /// Look for what is wrong here: folders, Python, the model, the sandbox and its walls
     ///
     /// Exit code 1 if something will fail; warnings are for what works less well than it could.
@@ -270,6 +273,41 @@ pub enum SessionCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SandboxCommand {
+    /// The interpreters there are, and which of them are on this machine
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Install a pack: says what it takes, and asks
+    ///
+    /// `scientific` is a Python with numpy, pandas, scipy, scikit-learn and matplotlib. Where it is
+    /// installed, the tool `python` uses it. It is fetched with pip, checked against its hash, and
+    /// compiled for this machine.
+    Install {
+        /// Which
+        pack: Pack,
+
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Remove a pack, without asking
+    Remove {
+        /// Which
+        pack: Pack,
+    },
+}
+
+/// Libraries that the sandbox can have beside the standard one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Pack {
+    /// numpy, pandas, scipy, scikit-learn, matplotlib and more
+    Scientific,
 }
 
 /// Which calls need consent.

@@ -19,6 +19,7 @@ mod prompt;
 mod pull;
 mod repl;
 mod run;
+mod sandbox;
 mod session;
 mod setup;
 mod tools;
@@ -74,6 +75,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Model(command)) => model::model(command).await,
         Some(Command::Prompt(command)) => prompt::prompt(command),
         Some(Command::Session(command)) => session::session(&command),
+        Some(Command::Sandbox(command)) => sandbox::sandbox(command).await,
         Some(Command::Doctor { json }) => doctor::doctor(json).await,
     }
 }

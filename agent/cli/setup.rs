@@ -4,6 +4,7 @@ use std::{
     io::{IsTerminal, Write},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow};
@@ -38,7 +39,7 @@ const PYTHON: &str = "python";
 pub async fn agent(args: &AgentArgs, quiet: bool) -> Result<AgentBuilder, Failure> {
     // Tools first: a mistyped name should not wait for the model to load.
     let progress = Arc::new(Progress::new(quiet));
-    let tools = tools(&args.tools, &progress, Limits::default())?;
+    let tools = tools(&args.tools, &progress, None)?;
     let engine = engine_of(args, &progress).await?;
     let makers = engine.profile().sampling();
     let mut builder = Agent::builder()
@@ -102,11 +103,12 @@ async fn local(_args: &AgentArgs, _progress: &Progress) -> Result<Arc<dyn Engine
     )))
 }
 
-/// The tools that the flags name; `limits` are those of the sandbox.
+/// The tools that the flags name; in the sandbox, a call may take as long as `wall`
+/// says.
 pub fn tools(
     args: &ToolArgs,
     progress: &Arc<Progress>,
-    limits: Limits,
+    wall: Option<Duration>,
 ) -> Result<Vec<Tool>, Failure> {
     let mut names: Vec<&str> = args.tools.iter().map(|name| name.trim()).collect();
     names.retain(|name| !name.is_empty());
@@ -120,8 +122,11 @@ pub fn tools(
             PYTHON => {
                 let progress = Arc::clone(progress);
                 let say = move |line: &str| progress.step(line);
-                let python = Python::new(paths::cache_dir()?).on_progress(say);
-                tools.push(python.limits(limits.clone()).tool());
+                let mut python = Python::new(paths::cache_dir()?).on_progress(say);
+                if let Some(wall) = wall {
+                    python = python.wall(wall);
+                }
+                tools.push(python.tool());
             }
             "web_fetch" => {
                 let guard =

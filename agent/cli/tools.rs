@@ -9,7 +9,7 @@ use glm_agent::{
     model::{ToolCall, ToolSpec},
     paths,
     render::Terminal,
-    tools::{Registry, python::Limits, text::after},
+    tools::{Registry, text::after},
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -37,11 +37,7 @@ pub async fn tools(command: ToolsCommand) -> Result<u8, Failure> {
 
 /// The tools; each may take as long as `timeout` says.
 fn registry(args: &ToolArgs, timeout: Option<Duration>) -> Result<Registry, Failure> {
-    let mut limits = Limits::default();
-    if let Some(timeout) = timeout {
-        limits.wall = timeout;
-    }
-    let mut tools = setup::tools(args, &Arc::new(Progress::new(false)), limits)?;
+    let mut tools = setup::tools(args, &Arc::new(Progress::new(false)), timeout)?;
     if let Some(timeout) = timeout {
         // The sandbox keeps its limit itself: its first use takes longer.
         let limited = |tool: Tool| {

@@ -304,6 +304,15 @@ fn outside_text_makes_acting_calls_wait_for_consent() {
 }
 
 #[test]
+fn a_call_made_by_hand_is_none_of_the_conversation() {
+    let asked = Log::asked().turn(vec![Segment::Call(call(1))]);
+    let beside = Log(asked.0.clone()).result("user_1", true);
+    let next = |log: &Log| log.next(Budget::default(), Policy::Auto, HOST);
+    assert_eq!(next(&beside), Step::CallTools(vec![planned("call_1", 1)]));
+    assert_eq!(next(&beside), next(&asked));
+}
+
+#[test]
 fn closing_a_run_gives_every_open_call_a_result() {
     let log = Log::asked()
         .turn(vec![Segment::Call(call(1)), Segment::Call(call(2))])

@@ -25,6 +25,7 @@ mod prompt;
 mod pull;
 mod run;
 mod sandbox;
+mod sandbox_packs;
 mod session;
 mod verify;
 mod web;

@@ -7,12 +7,12 @@ use std::{
 
 use glm_agent::{
     Error, paths,
-    sandbox::{Limits, Sandbox},
-    tools::text::size,
+    sandbox::{Limits, Sandbox, scientific},
+    tools::{python::open_sandbox, text::size},
 };
 use tokio::process::Command;
 
-use super::Check;
+use super::{Check, Status};
 use crate::disk;
 
 /// Room that sessions should have, in bytes.
@@ -23,32 +23,49 @@ const CACHE_ROOM: u64 = 1_000_000_000;
 /// The oldest Python that builds.
 const PYTHON: (u32, u32) = (3, 9);
 
+const SANDBOX: &str = "sandbox";
+
 /// How the sandbox names what it tried to do from within.
 const PROBE: &str = "probe: ";
 
 /// Looks at everything.
 pub async fn all() -> Vec<Check> {
-    let mut checks = vec![folder("data folder", paths::data_dir(), DATA_ROOM)];
-    let cache = paths::cache_dir();
-    let sandbox = match &cache {
-        Ok(cache) => Sandbox::built(cache).map_err(|error| described(&error)),
-        Err(_) => Ok(None),
+    let mut checks = vec![
+        folder("data folder", paths::data_dir(), DATA_ROOM),
+        folder("cache folder", paths::cache_dir(), CACHE_ROOM),
+    ];
+    // Without a cache folder, its check says what to do.
+    let Ok(cache) = paths::cache_dir() else {
+        return checks;
     };
-    checks.push(folder("cache folder", paths::cache_dir(), CACHE_ROOM));
-    let model = cache.as_ref().ok().and_then(|cache| model(cache));
-    let is_ready = |check: &Check| check.status == super::Status::Ok;
-    let is_all_built = matches!(sandbox, Ok(Some(_))) && model.as_ref().is_none_or(is_ready);
+    let sandbox = guest(&cache);
+    let model = model(&cache);
+    let is_ready = |check: &Check| check.status == Status::Ok;
+    let is_all_built = sandbox.is_none() && model.as_ref().is_none_or(is_ready);
     checks.push(python(is_all_built).await);
     checks.extend(model);
-    match (cache, sandbox) {
-        (Ok(cache), Ok(Some(_))) => checks.extend(sandboxed(&cache).await),
-        (_, Ok(_)) => checks.push(
-            Check::warning("sandbox", "it is not built yet")
-                .hint("glm tools call python 'print(6*7)', which takes about a minute once"),
-        ),
-        (_, Err(error)) => checks.push(failure("sandbox", &error)),
+    checks.push(scientific(&cache));
+    match sandbox {
+        Some(check) => checks.push(check),
+        None => checks.extend(sandboxed(&cache).await),
     }
     checks
+}
+
+/// What keeps Python from starting at once, if anything does.
+fn guest(cache: &Path) -> Option<Check> {
+    let size = match scientific::installed(cache) {
+        Ok(None) => Sandbox::built(cache),
+        pack => pack,
+    };
+    match size {
+        Ok(Some(_)) => None,
+        Ok(None) => Some(
+            Check::warning(SANDBOX, "it is not built yet")
+                .hint("glm tools call python 'print(6*7)', which takes about a minute once"),
+        ),
+        Err(error) => Some(failure(SANDBOX, &described(&error))),
+    }
 }
 
 /// Whether a folder can be written to, and has room.
@@ -153,15 +170,14 @@ fn model(_cache: &Path) -> Option<Check> {
 
 /// Whether the sandbox works, and which walls stand around it.
 async fn sandboxed(cache: &Path) -> Vec<Check> {
-    const NAME: &str = "sandbox";
-    let sandbox = match Sandbox::open(cache, &|_| {}).await {
-        Ok(sandbox) => sandbox,
-        Err(error) => return vec![failure(NAME, &described(&error))],
+    let (sandbox, limits) = match open_sandbox(cache, &|_| {}).await {
+        Ok(opened) => opened,
+        Err(error) => return vec![failure(SANDBOX, &described(&error))],
     };
-    let mut checks = vec![match first_cell(&sandbox).await {
-        Ok(printed) if printed == "42\n" => Check::ok(NAME, "Python runs"),
-        Ok(printed) => Check::problem(NAME, format!("6*7 printed {printed:?}")),
-        Err(error) => failure(NAME, &error),
+    let mut checks = vec![match first_cell(&sandbox, limits).await {
+        Ok(printed) if printed == "42\n" => Check::ok(SANDBOX, "Python runs"),
+        Ok(printed) => Check::problem(SANDBOX, format!("6*7 printed {printed:?}")),
+        Err(error) => failure(SANDBOX, &error),
     }];
     let walls = match sandbox.walls().await {
         Ok(walls) => walls.walls,
@@ -200,10 +216,23 @@ async fn sandboxed(cache: &Path) -> Vec<Check> {
     checks
 }
 
+/// Whether the scientific pack is here; nothing needs it.
+fn scientific(cache: &Path) -> Check {
+    const NAME: &str = "scientific pack";
+    match scientific::installed(cache) {
+        Ok(Some(bytes)) => Check::ok(NAME, format!("it is installed ({})", size(bytes))),
+        Ok(None) => Check::ok(
+            NAME,
+            "it is not installed; `glm sandbox install scientific` does",
+        ),
+        Err(error) => failure(NAME, &described(&error)),
+    }
+}
+
 /// What a first cell prints.
-async fn first_cell(sandbox: &Sandbox) -> Result<String, String> {
+async fn first_cell(sandbox: &Sandbox, limits: Limits) -> Result<String, String> {
     let folder = tempfile::tempdir().map_err(|error| described(&error))?;
-    let session = sandbox.session(folder.path(), Limits::default()).await;
+    let session = sandbox.session(folder.path(), limits).await;
     let cell = match session {
         Ok(mut session) => session.run("print(6*7)").await,
         Err(error) => Err(error),
