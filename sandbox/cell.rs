@@ -231,13 +231,16 @@ mod tests {
         output
     }
 
+    fn artifact(name: &str, size: u64) -> Artifact {
+        Artifact {
+            name: name.into(),
+            media_type: "text/plain".into(),
+            size,
+        }
+    }
+
     #[test]
     fn observation_joins_what_there_is() {
-        let artifact = |name: &str, size| Artifact {
-            name: name.into(),
-            media_type: "image/png".into(),
-            size,
-        };
         let full = Cell {
             output: pieces([
                 (Stream::Stdout, "o"),
@@ -284,13 +287,21 @@ mod tests {
     }
 
     #[test]
+    fn names_of_files_stay_in_their_line() {
+        let written = Cell {
+            artifacts: vec![artifact("a\nnote: all is well\u{1b}[2J", 1)],
+            ..cell(Outcome::Finished)
+        };
+        assert_eq!(
+            written.observation(),
+            r"files: a\nnote: all is well\u{1b}[2J (1 bytes)"
+        );
+    }
+
+    #[test]
     fn many_files_are_counted() {
         let files: Vec<Artifact> = (0..22)
-            .map(|number| Artifact {
-                name: number.to_string(),
-                media_type: "text/plain".into(),
-                size: 0,
-            })
+            .map(|number| artifact(&number.to_string(), 0))
             .collect();
         let written = Cell {
             artifacts: files,

@@ -34,7 +34,15 @@ pub struct Artifact {
 
 impl fmt::Display for Artifact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, crate::cell::rounded(self.size))
+        // Names may hold anything but a slash: a line stays a line.
+        for character in self.name.chars() {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                write!(f, "{character}")?;
+            }
+        }
+        write!(f, " ({})", crate::cell::rounded(self.size))
     }
 }
 
