@@ -20,6 +20,8 @@
 #[cfg(target_os = "linux")]
 mod checkpoint;
 #[cfg(target_os = "linux")]
+mod clean_pages;
+#[cfg(target_os = "linux")]
 mod client;
 #[cfg(target_os = "linux")]
 mod jail;
