@@ -13,8 +13,13 @@ const TASKS: [(&str, &str); 3] = [
     ("greeting", "Hello!"),
 ];
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Python runs in a process of its own, which is this program started again.
+    glm_agent::run_if_worker();
+    tokio::runtime::Runtime::new()?.block_on(work())
+}
+
+async fn work() -> Result<(), Box<dyn std::error::Error>> {
     let agent = Agent::builder()
         .engine(engine::load("smol-glm").await?)
         .tool(Python::new(paths::cache_dir()?).tool())

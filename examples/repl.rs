@@ -11,8 +11,13 @@ use glm_agent::{
 };
 use tokio_util::sync::CancellationToken;
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Python runs in a process of its own, which is this program started again.
+    glm_agent::run_if_worker();
+    tokio::runtime::Runtime::new()?.block_on(talk())
+}
+
+async fn talk() -> Result<(), Box<dyn std::error::Error>> {
     let agent = Agent::builder()
         .engine(engine::load("smol-glm").await?)
         .tool(Python::new(paths::cache_dir()?).tool())
