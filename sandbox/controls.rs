@@ -35,7 +35,7 @@ impl Controls {
     pub(crate) fn wasi<'a>(
         &self,
         readable: impl IntoIterator<Item = (&'a Path, &'a str)>,
-        data_folder: &Path,
+        data_folder: Option<&Path>,
     ) -> Result<WasiCtxBuilder, Error> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(self.printer.descriptor(Stream::Stdout))
@@ -56,8 +56,10 @@ impl Controls {
             wasi.preopened_dir(folder, name, FsPerms::ReadOnly)
                 .map_err(Error::wasm("open the library of"))?;
         }
-        wasi.preopened_dir(data_folder, DATA_FOLDER, FsPerms::ReadWrite)
-            .map_err(Error::wasm("open the data folder of"))?;
+        if let Some(data_folder) = data_folder {
+            wasi.preopened_dir(data_folder, DATA_FOLDER, FsPerms::ReadWrite)
+                .map_err(Error::wasm("open the data folder of"))?;
+        }
         Ok(wasi)
     }
 

@@ -80,6 +80,19 @@ pub enum Error {
     )]
     NotInstalled,
 
+    /// A file that is no program, or none that this sandbox can run.
+    #[error(
+        "`{path}` is not a WebAssembly program: {reason}\n\
+         hint: build it for WASI as a command, say with Rust's target wasm32-wasip2 or wasm32-wasip1",
+        path = path.display()
+    )]
+    Program {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// The limit is lower than what the interpreter itself takes up.
     #[error(
         "the Python interpreter needs more memory than the limit of {}",

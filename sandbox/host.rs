@@ -59,15 +59,19 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(data_folder: &Path, limits: &Limits, sink: Sink) -> Result<Self, Error> {
         let controls = Controls::new(data_folder, limits, sink);
-        let wasi = controls.wasi([], data_folder)?.build();
+        let wasi = controls.wasi([], Some(data_folder))?.build();
+        Ok(Self::with(wasi, controls, limits))
+    }
+
+    pub(crate) fn with(wasi: WasiCtx, controls: Controls, limits: &Limits) -> Self {
         let mut table = ResourceTable::new();
         // A file in use takes up to three entries.
         table.set_max_capacity(limits.open_files.saturating_mul(3).saturating_add(64));
-        Ok(Self {
+        Self {
             wasi,
             table,
             controls,
-        })
+        }
     }
 }
 

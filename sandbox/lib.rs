@@ -79,9 +79,13 @@ mod guest;
 mod host;
 mod in_process;
 mod interpreter;
+pub mod jail;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod limits;
 mod output;
 mod pip;
+pub mod program;
 mod python;
 mod runner;
 pub mod scientific;

@@ -79,10 +79,27 @@ pub fn run_if_worker() {
     if env::var_os(ASKED).is_some() {
         process::exit(template::run());
     }
+    #[cfg(target_os = "linux")]
+    if let Some(settings) = env::var_os(crate::jail::ASKED) {
+        process::exit(crate::jail::launch(&settings));
+    }
     if let Some(module) = env::var_os(scientific::COMPILER) {
         process::exit(scientific::run_compiler(module.as_ref()));
     }
     ANSWERS.store(true, Ordering::Relaxed);
+}
+
+/// What can be a worker: this program, or `glm` on the path.
+#[cfg(target_os = "linux")]
+pub(crate) fn found() -> Result<PathBuf, &'static str> {
+    let on_path = || {
+        env::split_paths(&env::var_os("PATH")?)
+            .map(|folder| folder.join("glm"))
+            .find(|glm| glm.is_file())
+    };
+    this_program()
+        .or_else(on_path)
+        .ok_or("this program does not call `run_if_worker`, and there is no `glm` on the path")
 }
 
 /// This program, also when its file has been replaced since it started, if it can

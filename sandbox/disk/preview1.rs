@@ -6,10 +6,7 @@
 //! describe; the crate's version is pinned.
 
 use super::Disk;
-use crate::{
-    host::CALL_BYTES,
-    scientific::host::{FIRST_FILE, Host},
-};
+use crate::{host::CALL_BYTES, scientific::host::Host};
 use wasmtime::{Caller, Extern, Linker};
 use wasmtime_wasi::p1::{
     WasiP1Ctx,
@@ -56,7 +53,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         "fd_close",
         |mut caller: Caller<'_, Host>, (file,): (i32,)| {
             Box::new(async move {
-                if is_own(file) {
+                if is_own(&caller, file) {
                     return Ok(Errno::Perm as i32);
                 }
                 let (mut memory, host) = sides(&mut caller, CALL_BYTES)?;
@@ -71,7 +68,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         "fd_renumber",
         |mut caller: Caller<'_, Host>, (file, to): (i32, i32)| {
             Box::new(async move {
-                if is_own(file) || is_own(to) {
+                if is_own(&caller, file) || is_own(&caller, to) {
                     return Ok(Errno::Perm as i32);
                 }
                 let (mut memory, host) = sides(&mut caller, CALL_BYTES)?;
@@ -237,8 +234,8 @@ fn sides<'a>(
 }
 
 /// Whether a descriptor is one that the interpreter cannot go on without.
-fn is_own(number: i32) -> bool {
-    number.cast_unsigned() < FIRST_FILE
+fn is_own(caller: &Caller<'_, Host>, number: i32) -> bool {
+    number.cast_unsigned() < caller.data().first_file
 }
 
 fn descriptor(number: i32) -> Fd {

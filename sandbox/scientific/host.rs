@@ -12,7 +12,7 @@ const PROGRAM: &str = "/usr/local/bin/python.wasm";
 
 /// Descriptors below this are not the cells': the standard streams, the folders of
 /// the [`Pack`], and `/mnt/data`.
-pub(crate) const FIRST_FILE: u32 = 6;
+const FIRST_FILE: u32 = 6;
 
 /// All that the guest may import.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
@@ -28,11 +28,24 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
 pub(crate) struct Host {
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) controls: Controls,
+    /// Descriptors below this are not to be closed.
+    pub(crate) first_file: u32,
     /// What the guest said came of the cell.
     pub(super) answer: Option<Vec<u8>>,
 }
 
 impl Host {
+    /// That of a program which opens its files after the standard streams and the
+    /// folders it has been given.
+    pub(crate) fn of_program(wasi: WasiP1Ctx, controls: Controls, first_file: u32) -> Self {
+        Self {
+            wasi,
+            controls,
+            first_file,
+            answer: None,
+        }
+    }
+
     pub(super) fn new(
         pack: &Pack,
         data_folder: &Path,
@@ -46,11 +59,12 @@ impl Host {
             .map(|(folder, name)| (folder.as_path(), *name));
         // The order of the folders is part of what an interpreter that has started
         // knows.
-        let mut wasi = controls.wasi(readable, data_folder)?;
+        let mut wasi = controls.wasi(readable, Some(data_folder))?;
         wasi.arg(PROGRAM);
         Ok(Self {
             wasi: wasi.build_p1(),
             controls,
+            first_file: FIRST_FILE,
             answer: None,
         })
     }

@@ -2,10 +2,11 @@
 
 #![allow(
     unsafe_code,
-    reason = "fork, and a signal handler that does no more than write and exit"
+    reason = "a signal handler that does no more than write and exit"
 )]
 
 use super::wire::Death;
+use crate::kernel;
 use rustix::process::{Resource, Rlimit, Signal, getpid, getppid, getrlimit, setrlimit};
 use std::{
     io::{self, PipeReader, PipeWriter, Read, Write},
@@ -44,7 +45,7 @@ impl Checkpoint {
     /// older one would bring back variables that have changed since.
     pub(super) fn make(previous: Option<Self>) -> io::Result<Forked> {
         let original = getpid();
-        let result = io::pipe().and_then(|pipe| Ok((pipe, fork()?)));
+        let result = io::pipe().and_then(|pipe| Ok((pipe, kernel::fork()?)));
         let ((reader, writer), child) = match result {
             Ok(forked) => forked,
             Err(error) => {
@@ -97,16 +98,6 @@ fn sleep(mut original: PipeReader) -> Death {
 pub(super) fn exit() -> ! {
     // SAFETY: never returns, and runs no destructor.
     unsafe { libc::_exit(0) }
-}
-
-/// Copies this process; the original gets the copy's process id, and the copy none.
-pub(super) fn fork() -> io::Result<Option<i32>> {
-    // SAFETY: the process has one thread, so its copy is whole.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
-        0 => Ok(None),
-        child => Ok(Some(child)),
-    }
 }
 
 /// Has this process end when it has used `more` processor time from now on, and

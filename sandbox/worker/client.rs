@@ -14,14 +14,13 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 use std::{
-    env,
     io::{self, IoSlice, IoSliceMut, Write},
     mem::MaybeUninit,
     os::{
         fd::{AsFd, OwnedFd},
         unix::{net::UnixStream as StdUnixStream, process::CommandExt},
     },
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
@@ -50,12 +49,10 @@ impl Template {
     /// Starts it as `program`, or else this program if it can be a worker, or else
     /// `glm` on the path.
     pub(crate) async fn start(compiled: &Compiled, program: Option<&Path>) -> Result<Self, Error> {
-        let program = program.map(Into::into).or_else(found).ok_or_else(|| {
-            failed(
-                "this program does not call `run_if_worker`, and there is no `glm` on the path"
-                    .into(),
-            )
-        })?;
+        let program = match program {
+            Some(program) => program.into(),
+            None => super::found().map_err(|why| failed(why.into()))?,
+        };
         let (compiled, name) = (compiled.clone(), program.display().to_string());
         let started = tokio::task::spawn_blocking(move || start(&program, &compiled)).await;
         started
@@ -120,15 +117,6 @@ impl Template {
         let (_, rest) = bytes.split_at(sent);
         (&*control).write_all(rest)
     }
-}
-
-/// What can be a worker: this program, or `glm` on the path.
-fn found() -> Option<PathBuf> {
-    super::this_program().or_else(|| {
-        env::split_paths(&env::var_os("PATH")?)
-            .map(|folder| folder.join("glm"))
-            .find(|glm| glm.is_file())
-    })
 }
 
 fn start(program: &Path, compiled: &Compiled) -> io::Result<Template> {

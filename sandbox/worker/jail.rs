@@ -2,23 +2,15 @@
 //! break out of WebAssembly. Each part that a kernel lacks is reported and the
 //! others stand.
 
-#![allow(
-    unsafe_code,
-    reason = "two system calls that no library here wraps, with plain numbers for arguments"
-)]
-
 use super::walls::Wall;
-use crate::Limits;
+use crate::{Limits, kernel};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    RulesetAttr, RulesetCreatedAttr, Scope,
 };
-use rustix::process::{Resource, Rlimit, setrlimit};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule,
-};
-use std::{collections::BTreeMap, fs, io, path::Path};
+use rustix::process::Resource;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
+use std::{collections::BTreeMap, io, path::Path};
 
 /// Processes of one notebook: itself, two checkpoints while they change over.
 const PROCESSES: u64 = 8;
@@ -30,27 +22,12 @@ const OWN_MEMORY: u64 = 512 << 20;
 /// Moves this process, which must have one thread only, into namespaces of its
 /// own, where there is no network.
 pub(super) fn unshare() -> Vec<Wall> {
-    // SAFETY: these calls take no pointers.
-    let ids = unsafe { (libc::geteuid(), libc::getegid()) };
-    let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::CLONE_NEWIPC;
-    // SAFETY: as above.
-    let unshared = if unsafe { libc::unshare(flags) } == 0 {
-        keep_ids(ids)
-    } else {
-        Err(io::Error::last_os_error())
-    };
+    let unshared = kernel::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWIPC);
     vec![Wall::new(
         "namespaces",
         "no network, and no shared memory with other programs",
         unshared.map_err(|error| format!("the system does not allow user namespaces ({error})")),
     )]
-}
-
-/// The new namespace knows this user by the same number, so that files are theirs.
-fn keep_ids((user, group): (u32, u32)) -> io::Result<()> {
-    fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
-    fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
 }
 
 /// Shuts this process in: from here on it reaches `folders`, may read `library`,
@@ -65,7 +42,7 @@ pub(super) fn close(folders: &[&Path], library: Option<&Path>, limits: &Limits) 
         Wall::new(
             "capabilities",
             "no rights over the system, also for root",
-            drop_capabilities().map_err(|error| error.to_string()),
+            kernel::drop_capabilities().map_err(|error| error.to_string()),
         ),
         Wall::new(
             "landlock",
@@ -81,56 +58,24 @@ pub(super) fn close(folders: &[&Path], library: Option<&Path>, limits: &Limits) 
 }
 
 fn limit_resources(limits: &Limits) -> io::Result<()> {
-    let to = |resource, limit: u64| {
-        let limit = Some(limit);
-        setrlimit(
-            resource,
-            Rlimit {
-                current: limit,
-                maximum: limit,
-            },
-        )
-    };
-    to(Resource::Core, 0)?;
-    to(Resource::Fsize, limits.disk_bytes)?;
-    to(
+    kernel::lower(Resource::Core, 0)?;
+    kernel::lower(Resource::Fsize, limits.disk_bytes)?;
+    kernel::lower(
         Resource::Nofile,
         (limits.open_files as u64).saturating_add(OWN_DESCRIPTORS),
     )?;
-    to(
+    kernel::lower(
         Resource::Data,
         (limits.memory_bytes as u64).saturating_add(OWN_MEMORY),
     )?;
-    to(Resource::Memlock, 0)?;
-    to(Resource::Msgqueue, 0)?;
+    kernel::lower(Resource::Memlock, 0)?;
+    kernel::lower(Resource::Msgqueue, 0)?;
     // Counted within the user namespace, where there is one; outside it, all of the
     // user's processes count, and none of theirs must keep a cell from running.
-    if fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| !map.contains("4294967295")) {
-        to(Resource::Nproc, PROCESSES)?;
+    if kernel::is_unshared() {
+        kernel::lower(Resource::Nproc, PROCESSES)?;
     }
     Ok(())
-}
-
-/// Gives up the capabilities that root has, and that the user namespace gave.
-fn drop_capabilities() -> io::Result<()> {
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: i32,
-    }
-    /// `_LINUX_CAPABILITY_VERSION_3` of `linux/capability.h`: two sets of three words.
-    const VERSION: u32 = 0x2008_0522;
-    let header = Header {
-        version: VERSION,
-        pid: 0,
-    };
-    let none = [0_u32; 6];
-    // SAFETY: both structures are as `capset(2)` describes them for this version.
-    if unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) } == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }
 
 fn landlock(folders: &[&Path], library: Option<&Path>) -> Result<(), String> {
@@ -160,18 +105,10 @@ fn landlock(folders: &[&Path], library: Option<&Path>) -> Result<(), String> {
         }
         Ok::<_, Box<dyn std::error::Error>>(ruleset.restrict_self()?)
     };
-    match restrict() {
-        Err(error) => Err(error.to_string()),
-        Ok(status) => match status.ruleset {
-            RulesetStatus::FullyEnforced => Ok(()),
-            RulesetStatus::PartiallyEnforced => {
-                Err("the kernel knows a part of it only: files are kept in, \
-                     connections and signals by seccomp alone"
-                    .into())
-            }
-            RulesetStatus::NotEnforced => Err("the kernel does not have it (Linux 5.13)".into()),
-        },
-    }
+    kernel::enforced(
+        restrict(),
+        "files are kept in, connections and signals by seccomp alone",
+    )
 }
 
 /// System calls that need no look at their arguments.
@@ -292,7 +229,7 @@ fn filter() -> Result<BpfProgram, Box<dyn std::error::Error>> {
         rules.insert(*call, Vec::new());
     }
     // Memory may not become code.
-    let no_code = vec![argument_without(2, libc::PROT_EXEC)?];
+    let no_code = vec![kernel::without(2, libc::PROT_EXEC)?];
     rules.insert(libc::SYS_mmap, no_code.clone());
     rules.insert(libc::SYS_mprotect, no_code);
     // A copy of this process, and neither a thread nor one with namespaces or a
@@ -312,16 +249,13 @@ fn filter() -> Result<BpfProgram, Box<dyn std::error::Error>> {
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWCGROUP;
-    rules.insert(libc::SYS_clone, vec![argument_without(0, sharing)?]);
+    rules.insert(libc::SYS_clone, vec![kernel::without(0, sharing)?]);
     rules.insert(
         libc::SYS_prctl,
-        vec![argument_is(
-            0,
-            i64::from(libc::PR_SET_PDEATHSIG).cast_unsigned(),
-        )?],
+        vec![kernel::equal(0, libc::PR_SET_PDEATHSIG)?],
     );
     // Only its own limits.
-    rules.insert(libc::SYS_prlimit64, vec![argument_is(0, 0)?]);
+    rules.insert(libc::SYS_prlimit64, vec![kernel::equal(0, 0)?]);
     let filter = SeccompFilter::new(
         rules,
         SeccompAction::Errno(libc::EPERM.cast_unsigned()),
@@ -329,23 +263,4 @@ fn filter() -> Result<BpfProgram, Box<dyn std::error::Error>> {
         std::env::consts::ARCH.try_into()?,
     )?;
     Ok(filter.try_into()?)
-}
-
-fn argument_without(index: u8, bits: i32) -> Result<SeccompRule, seccompiler::BackendError> {
-    let bits = u64::from(bits.cast_unsigned());
-    SeccompRule::new(vec![SeccompCondition::new(
-        index,
-        SeccompCmpArgLen::Qword,
-        SeccompCmpOp::MaskedEq(bits),
-        0,
-    )?])
-}
-
-fn argument_is(index: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
-    SeccompRule::new(vec![SeccompCondition::new(
-        index,
-        SeccompCmpArgLen::Dword,
-        SeccompCmpOp::Eq,
-        value,
-    )?])
 }

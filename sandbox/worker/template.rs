@@ -10,6 +10,7 @@ use crate::{
     Error, Limits,
     guest::{Compiled, Guest},
     interpreter::Interpreter,
+    kernel,
     output::Sink,
 };
 use rustix::{
@@ -186,7 +187,7 @@ impl Template {
 
     fn open(mut self, id: u64, start: Start, socket: UnixStream) -> io::Result<Self> {
         let template = getpid();
-        match checkpoint::fork() {
+        match kernel::fork() {
             Ok(None) => {
                 // In both processes, so that it holds whichever runs first.
                 let _ = setpgid(None, None);
@@ -194,10 +195,8 @@ impl Template {
                 Notebook::start(self.loaded, socket, start, self.walls, template).serve()
             }
             Ok(Some(child)) => {
-                if let Some(child) = Pid::from_raw(child) {
-                    let _ = setpgid(Some(child), Some(child));
-                    self.groups.insert(id, child);
-                }
+                let _ = setpgid(Some(child), Some(child));
+                self.groups.insert(id, child);
                 Ok(self)
             }
             // The socket closes, and that is what the program sees.

@@ -44,6 +44,11 @@ impl Walls {
 
     /// Whether all of them stand.
     pub fn are_complete(&self) -> bool {
-        self.walls.iter().all(|wall| wall.missing.is_none())
+        self.missing().next().is_none()
+    }
+
+    /// Those that do not stand.
+    pub fn missing(&self) -> impl Iterator<Item = &Wall> {
+        self.walls.iter().filter(|wall| wall.missing.is_some())
     }
 }
