@@ -1,6 +1,6 @@
 //! Files that calls make.
 
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -32,7 +32,37 @@ impl From<glm_agent_sandbox::Artifact> for Artifact {
     }
 }
 
+/// The folder below the session's for what tools return and cannot say.
+const OUTPUTS: &str = "outputs";
+
 impl Artifact {
+    /// Keeps what a call returned as a file in its session's folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(
+        directory: &Path,
+        call: &str,
+        media_type: &str,
+        content: &[u8],
+    ) -> std::io::Result<Self> {
+        let folder = directory.join(OUTPUTS);
+        std::fs::create_dir_all(&folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(&format!("{call}-"))
+            .suffix(suffix(media_type))
+            .rand_bytes(4)
+            .tempfile_in(&folder)?;
+        file.write_all(content)?;
+        let (_, path) = file.keep().map_err(|error| error.error)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Self {
+            name: format!("{OUTPUTS}/{name}"),
+            media_type: media_type.to_owned(),
+            size: content.len() as u64,
+        })
+    }
+
     /// Its address below the session's folder, for people to open; `None` where
     /// there is none, as for a name that does not lead below it.
     pub fn url(&self, folder: &Path) -> Option<Url> {
@@ -42,6 +72,26 @@ impl Artifact {
             .all(|part| matches!(part, std::path::Component::Normal(_)));
         let path = std::path::absolute(folder.join(&self.name)).ok()?;
         Url::from_file_path(path).ok().filter(|_| leads_down)
+    }
+}
+
+/// What names of files of this type end in.
+fn suffix(media_type: &str) -> &'static str {
+    match media_type.split(';').next().unwrap_or_default().trim() {
+        "application/json" => ".json",
+        "application/pdf" => ".pdf",
+        "application/zip" => ".zip",
+        "audio/mpeg" => ".mp3",
+        "audio/wav" | "audio/x-wav" => ".wav",
+        "image/gif" => ".gif",
+        "image/jpeg" => ".jpg",
+        "image/png" => ".png",
+        "image/svg+xml" => ".svg",
+        "image/webp" => ".webp",
+        "text/csv" => ".csv",
+        "text/html" => ".html",
+        media_type if media_type.starts_with("text/") => ".txt",
+        _ => ".bin",
     }
 }
 

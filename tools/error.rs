@@ -53,7 +53,7 @@ pub enum Error {
         /// The tool, by its name or its position.
         tool: String,
         /// The field.
-        field: &'static str,
+        field: String,
         /// What is wrong with it.
         reason: String,
     },
@@ -67,6 +67,36 @@ pub enum Error {
         pattern: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A server of the Model Context Protocol is configured in a wrong way.
+    #[error("the MCP server `{server}` cannot be set up: {reason}")]
+    McpConfig {
+        /// The server.
+        server: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A server of the Model Context Protocol could not be started or reached.
+    #[error("the MCP server `{server}` does not answer: {reason}")]
+    McpServer {
+        /// The server.
+        server: String,
+        /// What went wrong, and what it said.
+        reason: String,
+    },
+    /// A client of the Model Context Protocol did not keep to it.
+    #[error("the MCP client cannot be served: {reason}")]
+    McpClient {
+        /// What went wrong.
+        reason: String,
+    },
+    /// What is known of servers' tools could not be read or written.
+    #[error("cannot keep what MCP servers say of their tools in `{path}`: {source}", path = path.display())]
+    Pins {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// The client for outgoing requests could not be set up.
     #[error("cannot set up outgoing requests: {0}")]

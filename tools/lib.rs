@@ -8,22 +8,30 @@
 //! | [`net_guard`] | which addresses a request may reach |
 //! | [`fetch`] | `web_fetch`: a page as Markdown |
 //! | [`python`] | `python`: code in the sandbox |
-//! | [`manifest`] | tools from a file, each a command |
+//! | [`manifest`] | tools from a file |
+//! | [`mcp`] | tools of servers |
 
 mod artifact;
+mod citation;
 mod error;
 pub mod fetch;
 pub mod manifest;
+pub mod mcp;
 pub mod net_guard;
 mod progress;
 pub mod python;
 pub mod registry;
 pub mod schema;
+mod secret;
+mod source;
 pub mod text;
 pub mod tool;
 
 pub use artifact::Artifact;
+pub use citation::Citation;
 pub use error::Error;
 pub use progress::Progress;
-pub use registry::Registry;
+pub use registry::{Misfit, Registry};
+pub use secret::{Granted, Secret, Secrets};
+pub use source::Source;
 pub use tool::{Effects, Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput};

@@ -8,6 +8,7 @@
 //! cannot mean one address when checked and another when used.
 
 mod address;
+mod outgoing;
 mod pattern;
 
 use std::{
@@ -27,6 +28,7 @@ use reqwest::{
 use url::{Host, Url};
 
 use crate::{Error, ToolError};
+pub use outgoing::Outgoing;
 use pattern::Pattern;
 
 /// Redirects that are followed at most.
@@ -89,29 +91,46 @@ impl NetGuard {
     /// like the address itself.
     ///
     /// # Errors
-    /// [`ToolError::User`] for an address that may not be reached, with the flag
-    /// that would allow it; [`ToolError::Model`] for one that is malformed or
-    /// does not answer.
+    /// As [`send`](Self::send).
     pub async fn get(&self, address: &str) -> Result<Response, ToolError> {
-        let mut url = parse(address)?;
+        self.send(Outgoing::get(parse(address)?)).await
+    }
+
+    /// Makes a request, following redirects, each of which is checked like the
+    /// address itself. To another origin, no header goes along that was private.
+    ///
+    /// # Errors
+    /// [`ToolError::User`] for an address that may not be reached, with the flag
+    /// that would allow it; [`ToolError::Model`] for one that is malformed;
+    /// [`ToolError::Transient`] for one that does not answer.
+    pub async fn send(&self, mut request: Outgoing) -> Result<Response, ToolError> {
+        let first = request.url.clone();
         for _ in 0..=REDIRECTS {
-            let request = self.client_for(&url)?.get(url.clone()).send();
-            let response = request.await.map_err(|error| self.explain(&url, &error))?;
-            if !response.status().is_redirection() {
-                return Ok(response);
+            let url = request.url.clone();
+            let client = self.client_for(&url)?;
+            let mut sent = client.request(request.method.clone(), url.clone());
+            sent = sent.headers(request.headers.clone());
+            if let Some(body) = &request.body {
+                sent = sent.body(body.clone());
             }
-            let Some(target) = response.headers().get(LOCATION) else {
+            let response = sent
+                .send()
+                .await
+                .map_err(|error| self.explain(&url, &error))?;
+            let location = response.headers().get(LOCATION);
+            let (true, Some(target)) = (response.status().is_redirection(), location) else {
                 return Ok(response);
             };
             let target = String::from_utf8_lossy(target.as_bytes());
-            url = url.join(&target).map_err(|reason| {
+            let target = url.join(&target).map_err(|reason| {
                 ToolError::Model(format!(
                     "`{url}` redirects to `{target}`, which is no address: {reason}"
                 ))
             })?;
+            request.redirect(response.status(), target);
         }
         Err(ToolError::Model(format!(
-            "`{address}` redirects more than {REDIRECTS} times"
+            "`{first}` redirects more than {REDIRECTS} times"
         )))
     }
 
@@ -175,7 +194,7 @@ impl NetGuard {
             last = error.to_string();
             cause = error.source();
         }
-        ToolError::Model(format!("cannot reach `{url}`: {last}"))
+        ToolError::Transient(format!("cannot reach `{url}`: {last}"))
     }
 }
 

@@ -1,13 +1,15 @@
 //! The tools on offer, and the one way to call them.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe};
+mod running;
 
-use futures::{FutureExt, future};
+use std::collections::HashMap;
+
+use futures::future;
 use glm_agent_model::ToolSpec;
 use serde_json::{Value, json};
 
 use crate::{
-    Error, PastCall, Tool, ToolContext, ToolError, ToolOutput,
+    Error, Granted, PastCall, Secrets, Tool, ToolContext, ToolError, ToolOutput,
     schema::{Problem, Schema},
     text,
     tool::is_name,
@@ -21,6 +23,24 @@ const PROBLEMS: usize = 5;
 pub struct Registry {
     tools: Vec<Entry>,
     by_name: HashMap<String, usize>,
+    secrets: Secrets,
+}
+
+/// Why a call cannot be made as the model wrote it, in words for the model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// There is no tool of this name.
+    #[error("{0}")]
+    Name(String),
+    /// The arguments are not what the tool takes, nor nearly so.
+    #[error("{0}")]
+    Arguments(String),
+}
+
+impl From<Misfit> for ToolError {
+    fn from(misfit: Misfit) -> Self {
+        Self::Model(misfit.to_string())
+    }
 }
 
 #[derive(Debug)]
@@ -72,8 +92,31 @@ impl Registry {
         self.tools.iter().map(|entry| entry.tool.name())
     }
 
+    /// Where the secrets that tools declare come from; without it, from the
+    /// environment.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// The arguments in the form that the tool asks for, harmless slips put right.
+    ///
+    /// # Errors
+    /// For an unknown name, and for arguments that do not fit.
+    pub fn check(&self, name: &str, arguments: Value) -> Result<Value, Misfit> {
+        let entry = self.entry(name).ok_or_else(|| self.unknown(name))?;
+        match &entry.schema {
+            Some(schema) => schema
+                .check(arguments)
+                .map_err(|problems| wrong_arguments(name, &problems)),
+            None => raw_text(name, arguments),
+        }
+    }
+
     /// Calls a tool: arguments are checked, time is limited, and the text that
-    /// comes back, or is said meanwhile, is fit to be shown.
+    /// comes back, or is said meanwhile, is fit to be shown. A text that is too
+    /// long is shortened, and kept whole in `cx.directory`.
     ///
     /// Ends at once when `cx.cancel` is cancelled; what the tool was doing is
     /// dropped then, as it is at its time limit.
@@ -88,38 +131,10 @@ impl Registry {
         arguments: Value,
         mut cx: ToolContext,
     ) -> Result<ToolOutput, ToolError> {
-        let Entry { tool, schema } = self.entry(name).ok_or_else(|| self.unknown(name))?;
-        let arguments = match schema {
-            Some(schema) => schema
-                .check(arguments)
-                .map_err(|problems| wrong_arguments(name, &problems))?,
-            None => raw_text(name, arguments)?,
-        };
-        let cancel = cx.cancel.clone();
-        let limit = tool.time_limit();
-        let (progress, _ending) = std::mem::take(&mut cx.progress).for_one_call();
-        cx.progress = progress;
-        let run = AssertUnwindSafe(async { tool.invoke(arguments, cx).await }).catch_unwind();
-        let result = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(ToolError::Model(format!("`{name}` was cancelled"))),
-            result = tokio::time::timeout(limit, run) => result,
-        };
-        match result {
-            Ok(Ok(result)) => result.map(fit).map_err(fit_error),
-            Ok(Err(panic)) => {
-                let what = panic_message(&*panic);
-                tracing::error!(tool = name, what, "a tool panicked");
-                Err(ToolError::User(text::clean(
-                    &format!("`{name}` failed because of an error in its code: {what}"),
-                    text::CAP,
-                )))
-            }
-            Err(_) => Err(ToolError::Model(format!(
-                "`{name}` was stopped at its time limit of {} s",
-                limit.as_secs_f64()
-            ))),
-        }
+        let arguments = self.check(name, arguments)?;
+        let Entry { tool, .. } = self.entry(name).ok_or_else(|| self.unknown(name))?;
+        cx.secrets = Granted::new(tool.secrets(), &self.secrets);
+        running::run(tool, arguments, cx).await
     }
 
     /// Tells a tool of the calls that a session made before this process.
@@ -138,14 +153,14 @@ impl Registry {
         self.tools.get(*self.by_name.get(name)?)
     }
 
-    fn unknown(&self, name: &str) -> ToolError {
+    fn unknown(&self, name: &str) -> Misfit {
         let mut names: Vec<&str> = self.names().collect();
         if names.is_empty() {
-            return ToolError::Model(format!("there is no tool {}", quoted(name)));
+            return Misfit::Name(format!("there is no tool {}", quoted(name)));
         }
         names.sort_by_cached_key(|known| strsim::damerau_levenshtein(short(name), known));
         let names = names.join("`, `");
-        ToolError::Model(format!(
+        Misfit::Name(format!(
             "there is no tool {}; there are: `{names}`",
             quoted(name)
         ))
@@ -166,7 +181,7 @@ fn schema_of(spec: &ToolSpec) -> Result<Option<Schema>, String> {
 
 /// The text for a tool that takes text, also from the object that a model writes
 /// which knows functions only: `{"code": "..."}`.
-fn raw_text(name: &str, arguments: Value) -> Result<Value, ToolError> {
+fn raw_text(name: &str, arguments: Value) -> Result<Value, Misfit> {
     match arguments {
         Value::String(text) => Ok(Value::String(text)),
         Value::Object(object) if object.len() == 1 => {
@@ -178,11 +193,11 @@ fn raw_text(name: &str, arguments: Value) -> Result<Value, ToolError> {
     }
 }
 
-fn takes_text(name: &str) -> ToolError {
-    ToolError::Model(format!("`{name}` takes text, not JSON"))
+fn takes_text(name: &str) -> Misfit {
+    Misfit::Arguments(format!("`{name}` takes text, not JSON"))
 }
 
-fn wrong_arguments(name: &str, problems: &[Problem]) -> ToolError {
+fn wrong_arguments(name: &str, problems: &[Problem]) -> Misfit {
     let mut message = format!("wrong arguments for `{name}`");
     for problem in problems.iter().take(PROBLEMS) {
         message.push_str(&format!("\n- {problem}"));
@@ -194,31 +209,7 @@ fn wrong_arguments(name: &str, problems: &[Problem]) -> ToolError {
     {
         message.push_str(&format!("\n- and {more} more"));
     }
-    ToolError::Model(text::clean(&message, text::CAP))
-}
-
-fn fit(output: ToolOutput) -> ToolOutput {
-    ToolOutput {
-        text: text::clean(&output.text, text::CAP),
-        ..output
-    }
-}
-
-fn fit_error(error: ToolError) -> ToolError {
-    let clean = |message: String| text::clean(&message, text::CAP);
-    match error {
-        ToolError::Model(message) => ToolError::Model(clean(message)),
-        ToolError::User(message) => ToolError::User(clean(message)),
-        ToolError::Fatal(message) => ToolError::Fatal(clean(message)),
-    }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it panicked")
+    Misfit::Arguments(text::clean(&message, text::CAP))
 }
 
 /// As much of a name as may be one: models can write anything there.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Artifact, Progress, schema};
+use crate::{Artifact, Citation, Granted, Progress, Secret, schema};
 
 /// How long a call may take unless the tool says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -49,6 +49,11 @@ pub struct Tool {
     spec: ToolSpec,
     effects: Effects,
     timeout: Duration,
+    outside: Option<bool>,
+    idempotent: bool,
+    hosts: Vec<String>,
+    secrets: Vec<String>,
+    external: bool,
     invoke: Arc<dyn Invoke>,
 }
 
@@ -79,8 +84,21 @@ impl Tool {
             spec,
             effects: Effects::default(),
             timeout: DEFAULT_TIMEOUT,
+            outside: None,
+            idempotent: false,
+            hosts: Vec::new(),
+            secrets: Vec::new(),
+            external: false,
             invoke: Arc::new(invoke),
         }
+    }
+
+    /// A tool that is run elsewhere, by whoever began the run: a call of it waits
+    /// in the session until its result is given.
+    pub fn external(spec: ToolSpec) -> Self {
+        let mut tool = Self::with_state(spec, Elsewhere);
+        tool.external = true;
+        tool
     }
 
     /// Declares what the tool touches.
@@ -97,6 +115,36 @@ impl Tool {
         self
     }
 
+    /// Declares whether its results hold text that nobody vouches for; otherwise,
+    /// those of a tool that talks to other machines do.
+    #[must_use]
+    pub fn outside(mut self, outside: bool) -> Self {
+        self.outside = Some(outside);
+        self
+    }
+
+    /// Declares whether a call made twice does no more than a call made once: then one
+    /// that fails with [`ToolError::Transient`] is made again. By default, none is.
+    #[must_use]
+    pub fn idempotent(mut self, idempotent: bool) -> Self {
+        self.idempotent = idempotent;
+        self
+    }
+
+    /// Declares a host that every call reaches, for the user's rules.
+    #[must_use]
+    pub fn host(mut self, host: &str) -> Self {
+        self.hosts.push(host.to_owned());
+        self
+    }
+
+    /// Declares a secret that calls may [use](ToolContext::secret).
+    #[must_use]
+    pub fn secret(mut self, name: &str) -> Self {
+        self.secrets.push(name.to_owned());
+        self
+    }
+
     /// The name by which the model calls it.
     pub fn name(&self) -> &str {
         self.spec.name()
@@ -110,6 +158,36 @@ impl Tool {
     /// What it touches.
     pub fn declared_effects(&self) -> Effects {
         self.effects
+    }
+
+    /// Whether its results hold text that nobody vouches for.
+    pub fn is_outside(&self) -> bool {
+        self.outside.unwrap_or(self.effects.network)
+    }
+
+    /// Whether a call made twice does no more than a call made once.
+    pub fn is_idempotent(&self) -> bool {
+        self.idempotent
+    }
+
+    /// The hosts that every call reaches, beside those of its [addresses](Self::addresses).
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
+    /// The secrets that calls may use, by name.
+    pub fn secrets(&self) -> &[String] {
+        &self.secrets
+    }
+
+    /// Whether it is run [elsewhere](Self::external).
+    pub fn is_external(&self) -> bool {
+        self.external
+    }
+
+    /// The addresses that a call would fetch because the model says so.
+    pub fn addresses(&self, arguments: &Value) -> Vec<String> {
+        self.invoke.addresses(arguments)
     }
 
     /// How long one call may take.
@@ -143,6 +221,11 @@ impl std::fmt::Debug for Tool {
             .field("spec", &self.spec)
             .field("effects", &self.effects)
             .field("timeout", &self.timeout)
+            .field("outside", &self.outside)
+            .field("idempotent", &self.idempotent)
+            .field("hosts", &self.hosts)
+            .field("secrets", &self.secrets)
+            .field("external", &self.external)
             .finish_non_exhaustive()
     }
 }
@@ -157,6 +240,13 @@ pub trait Invoke: Send + Sync {
     /// Whatever went wrong, sorted by who can mend it.
     async fn invoke(&self, arguments: Value, cx: ToolContext) -> Result<ToolOutput, ToolError>;
 
+    /// The addresses that such a call would fetch because the model says so. Once
+    /// text from outside is in the conversation, they must be known from
+    /// elsewhere than the model.
+    fn addresses(&self, _arguments: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Learns of the calls that a session made before this process, in their
     /// order, those with a [`replay`](ToolOutput::replay): a tool whose state they
     /// made brings it back before its next call. May be told again of a session
@@ -165,6 +255,17 @@ pub trait Invoke: Send + Sync {
 
     /// Lets go of what is kept for a session that is over.
     async fn close(&self, _session: &str) {}
+}
+
+struct Elsewhere;
+
+#[async_trait]
+impl Invoke for Elsewhere {
+    async fn invoke(&self, _arguments: Value, _cx: ToolContext) -> Result<ToolOutput, ToolError> {
+        Err(ToolError::User(
+            "this tool is only declared: whoever began the run must give its result".to_owned(),
+        ))
+    }
 }
 
 struct TypedFunction<F, A> {
@@ -199,8 +300,11 @@ pub struct PastCall {
 /// What a call may know and use.
 #[derive(Debug, Clone, Default)]
 pub struct ToolContext {
-    /// Cancelled when the run is; a tool that waits should watch it.
+    /// Cancelled when the run is, and when the call's time is up; a tool that starts
+    /// work elsewhere should watch it.
     pub cancel: CancellationToken,
+    /// The call's name in the session's log.
+    pub call: String,
     /// Id of the session the call belongs to: tools with state keep one a
     /// session.
     pub session: String,
@@ -209,6 +313,19 @@ pub struct ToolContext {
     pub directory: Option<PathBuf>,
     /// Takes what the tool prints while it runs, to be shown to whoever waits.
     pub progress: Progress,
+    /// The secrets that the call may use; [`secret`](Self::secret) gives them out.
+    pub secrets: Granted,
+}
+
+impl ToolContext {
+    /// The secret of this name, which the tool [declares](Tool::secret). Should its
+    /// value turn up in what the tool says, its name stands there instead.
+    ///
+    /// # Errors
+    /// [`ToolError::User`] when there is none, or it was not declared.
+    pub fn secret(&self, name: &str) -> Result<Secret, ToolError> {
+        self.secrets.get(name)
+    }
 }
 
 /// What a tool hands back to the model.
@@ -227,6 +344,13 @@ pub struct ToolOutput {
     /// model should know of them is in the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
+    /// The result as programs read it, when it is more than text. The model reads
+    /// the text only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<Value>,
+    /// Where what the text says comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation>,
     /// What the tool needs, beside the arguments, to do the call again in another
     /// process: [`Invoke::resume`] gets it. Nobody else looks at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -253,7 +377,11 @@ impl From<Value> for ToolOutput {
     fn from(value: Value) -> Self {
         match value {
             Value::String(text) => text.into(),
-            other => other.to_string().into(),
+            other => Self {
+                text: other.to_string(),
+                json: Some(other),
+                ..Self::default()
+            },
         }
     }
 }
@@ -265,6 +393,11 @@ pub enum ToolError {
     /// the message and may try again.
     #[error("{0}")]
     Model(String),
+    /// Time may: a server that is busy, a connection that broke. The call is made
+    /// again if the tool is [idempotent](Tool::idempotent); then the model reads
+    /// the message.
+    #[error("{0}")]
+    Transient(String),
     /// The user can: a missing key, a refused address. The model reads the
     /// message too.
     #[error("{0}")]

@@ -2,10 +2,13 @@
 
 use std::{
     collections::HashMap,
+    rc::Rc,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use htmd::{Element, HtmlToMarkdown, element_handler::Handlers};
+use htmd::{Element, HtmlToMarkdown, Node, element_handler::Handlers};
+use markup5ever_rcdom::NodeData;
+use url::Url;
 
 /// Elements whose content is no text of the page.
 const SKIPPED: [&str; 5] = ["script", "style", "noscript", "svg", "template"];
@@ -36,18 +39,19 @@ struct Outline {
     has_heading: bool,
 }
 
-/// Converts a page. Its `<title>` becomes the first heading if it has no `<h1>`.
+/// Converts the page at `address`. Its `<title>` becomes the first heading if it has
+/// no `<h1>`, and its links lead to whole addresses.
 ///
 /// # Errors
 /// What is wrong with the page, for one that is nested beyond reason.
-pub(super) async fn markdown(page: String) -> Result<String, String> {
+pub(super) async fn markdown(page: String, address: Url) -> Result<String, String> {
     nests_within_reason(&page)?;
     let (done, result) = tokio::sync::oneshot::channel();
     // A thread of its own, for the stack and because parsing megabytes takes a
     // while. Nobody waits for it once the call is over.
     std::thread::Builder::new()
         .stack_size(STACK)
-        .spawn(move || done.send(convert(&page)))
+        .spawn(move || done.send(convert(&page, &address)))
         .map_err(|error| error.to_string())?;
     result
         .await
@@ -94,7 +98,7 @@ fn nests_within_reason(page: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn convert(page: &str) -> Result<String, String> {
+fn convert(page: &str, address: &Url) -> Result<String, String> {
     let outline = Arc::new(Mutex::new(Outline::default()));
     let (on_title, on_heading) = (Arc::clone(&outline), Arc::clone(&outline));
     let converter = HtmlToMarkdown::builder()
@@ -122,6 +126,8 @@ fn convert(page: &str) -> Result<String, String> {
     let tree = converter
         .html_to_tree(page)
         .map_err(|error| error.to_string())?;
+    let base = base(&tree).and_then(|base| address.join(&base).ok());
+    resolve_links(&tree, base.as_ref().unwrap_or(address));
     let text = converter.tree_to_markdown(&tree);
     let outline = outline.lock().unwrap_or_else(PoisonError::into_inner);
     let title = outline
@@ -134,6 +140,37 @@ fn convert(page: &str) -> Result<String, String> {
     })
 }
 
+/// What the page's `<base>` says that its links are relative to.
+fn base(node: &Rc<Node>) -> Option<String> {
+    if let NodeData::Element { name, attrs, .. } = &node.data
+        && &*name.local == "base"
+    {
+        let attrs = attrs.borrow();
+        let href = attrs.iter().find(|attr| &*attr.name.local == "href");
+        return href.map(|href| href.value.to_string());
+    }
+    node.children.borrow().iter().find_map(base)
+}
+
+/// Makes addresses whole: a model may only fetch those that it has seen.
+fn resolve_links(node: &Rc<Node>, base: &Url) {
+    if let NodeData::Element { attrs, .. } = &node.data {
+        for attr in attrs.borrow_mut().iter_mut() {
+            let leads_somewhere = matches!(&*attr.name.local, "href" | "src");
+            // What stays on the page needs no address.
+            if leads_somewhere
+                && !attr.value.starts_with('#')
+                && let Ok(whole) = base.join(&attr.value)
+            {
+                attr.value = String::from(whole).into();
+            }
+        }
+    }
+    for child in node.children.borrow().iter() {
+        resolve_links(child, base);
+    }
+}
+
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,
@@ -143,6 +180,11 @@ fn convert(page: &str) -> Result<String, String> {
 )]
 mod tests {
     use super::*;
+
+    async fn markdown(page: String) -> Result<String, String> {
+        let address = Url::parse("https://a.test/b/").unwrap();
+        super::markdown(page, address).await
+    }
 
     #[tokio::test]
     async fn pages_become_markdown() {
@@ -162,7 +204,11 @@ mod tests {
             ),
             (
                 "<h2>a</h2><ul><li>b<li><a href=/c>d</a></ul>",
-                "## a\n\n*   b\n*   [d](/c)",
+                "## a\n\n*   b\n*   [d](https://a.test/c)",
+            ),
+            (
+                "<base href=/x/><a href=y?z#1>d</a> <a href=#1>e</a> <img src=//b.test/f alt=f>",
+                "[d](https://a.test/x/y?z#1) [e](#1) ![f](https://b.test/f)",
             ),
             ("", ""),
         ] {

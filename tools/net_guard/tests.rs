@@ -258,6 +258,6 @@ async fn an_allowed_name_is_reached_at_its_port_only() {
         .get(&format!("http://inside.example:{port}/"))
         .await
         .unwrap_err();
-    assert!(matches!(closed, ToolError::Model(_)), "{closed:?}");
+    assert!(matches!(closed, ToolError::Transient(_)), "{closed:?}");
     accepted.await.unwrap().unwrap();
 }

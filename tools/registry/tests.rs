@@ -117,3 +117,96 @@ fn names_are_unique_and_well_formed() {
         assert!(matches!(error(&[name]), Error::ToolName { .. }), "{name}");
     }
 }
+
+/// Fails so often, then says how often it was called.
+fn flaky(failures: u32) -> Tool {
+    let calls = std::sync::atomic::AtomicU32::new(0);
+    Tool::new("flaky", "d", move |_: Value, _cx| {
+        let call = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        async move {
+            if call <= failures {
+                Err(ToolError::Transient(format!("busy {call}")))
+            } else {
+                Ok(format!("call {call}"))
+            }
+        }
+    })
+}
+
+#[tokio::test]
+async fn what_time_may_mend_is_tried_again_only_if_it_does_no_harm() {
+    let call = async |tool: Tool| {
+        let registry = Registry::new(vec![tool]).unwrap();
+        registry
+            .call("flaky", json!({}), ToolContext::default())
+            .await
+    };
+    let busy = |n: u32| Err(ToolError::Transient(format!("busy {n}")));
+    assert_eq!(call(flaky(2).idempotent(true)).await, Ok("call 3".into()));
+    assert_eq!(call(flaky(3).idempotent(true)).await, busy(3));
+    assert_eq!(call(flaky(1)).await, busy(1));
+}
+
+#[tokio::test]
+async fn a_long_text_is_kept_whole_beside_the_shortened_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = "0123456789\n".repeat(5000);
+    let said = whole.clone();
+    let tool = Tool::new("long", "d", move |_: Value, _cx| {
+        let said = said.clone();
+        async move { Ok(said) }
+    });
+    let cx = ToolContext {
+        call: "call_7".into(),
+        directory: Some(folder.path().to_owned()),
+        ..ToolContext::default()
+    };
+    let registry = Registry::new(vec![tool]).unwrap();
+    let output = registry.call("long", json!({}), cx).await.unwrap();
+    let [artifact] = output.artifacts.as_slice() else {
+        panic!("{:?}", output.artifacts)
+    };
+    assert!(artifact.name.starts_with("outputs/call_7-"), "{artifact:?}");
+    assert_eq!(artifact.size, whole.len() as u64);
+    let pointer = format!("\n[the whole text is in /mnt/data/{}]", artifact.name);
+    assert!(output.text.ends_with(&pointer), "{}", output.text);
+    assert!(output.text.len() <= text::CAP + pointer.len());
+    let kept = std::fs::read_to_string(folder.path().join(&artifact.name)).unwrap();
+    assert_eq!(kept, whole);
+}
+
+#[tokio::test]
+async fn a_secret_is_used_and_not_said() {
+    let tool = Tool::new("leaky", "d", |_: Value, cx: ToolContext| async move {
+        let key = cx.secret("KEY")?;
+        Ok(json!({ "sent": key.reveal() }))
+    });
+    let registry = Registry::new(vec![tool.secret("KEY")])
+        .unwrap()
+        .with_secrets([("KEY", "pa55word")].into());
+    let output = registry
+        .call("leaky", json!({}), ToolContext::default())
+        .await
+        .unwrap();
+    assert_eq!(output, json!({"sent": "[secret KEY]"}).into());
+}
+
+#[tokio::test]
+async fn a_tool_learns_that_its_call_is_over() {
+    let (sender, heard) = tokio::sync::oneshot::channel();
+    let sender = std::sync::Mutex::new(Some(sender));
+    let tool = Tool::new("spawns", "d", move |_: Value, cx: ToolContext| {
+        let sender = sender.lock().unwrap().take().unwrap();
+        tokio::spawn(async move {
+            cx.cancel.cancelled().await;
+            sender.send("stopped").unwrap();
+        });
+        std::future::pending::<Result<String, ToolError>>()
+    });
+    let registry = Registry::new(vec![tool.timeout(Duration::from_millis(5))]).unwrap();
+    let result = registry
+        .call("spawns", json!({}), ToolContext::default())
+        .await;
+    assert!(result.is_err());
+    assert_eq!(heard.await, Ok("stopped"));
+}
