@@ -3,21 +3,26 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use glm_agent_model::{Engine, Sampling, ToolChoice, Usage};
-use glm_agent_tools::{PastCall, Registry, Tool};
+use glm_agent_tools::{PastCall, Registry, Secrets, Source, Tool};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Error,
     budget::Budget,
-    driver::{Approver, Driver, Observer},
-    event::{EventKind, StopReason},
+    driver::{Answer, Approver, Driver, Observer},
+    event::{CallId, EventKind, StopReason},
+    offer::Offer,
     policy::Policy,
     session::Session,
 };
+
+/// Calls of one reply that run at the same time, unless it is said otherwise.
+const JOBS: usize = 16;
 
 /// The longest reply, in tokens, that GLM-4's model card recommends.
 const MAX_TOKENS: usize = 1024;
@@ -26,8 +31,9 @@ const MAX_TOKENS: usize = 1024;
 /// sessions can go on at the same time.
 pub struct Agent {
     pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) registry: Registry,
+    offer: Mutex<Offer>,
     pub(crate) policy: Policy,
+    pub(crate) jobs: usize,
     pub(crate) tool_choice: ToolChoice,
     pub(crate) approver: Arc<dyn Approver>,
     pub(crate) budget: Budget,
@@ -35,6 +41,7 @@ pub struct Agent {
     pub(crate) max_tokens: usize,
     pub(crate) system: Option<String>,
     pub(crate) skip_thoughts: bool,
+    pub(crate) setup: Option<Value>,
     sessions: Option<PathBuf>,
 }
 
@@ -98,20 +105,43 @@ impl Agent {
         })
     }
 
+    /// Answers calls for which a session's run waits, all of them or some, and goes
+    /// on with the run. Without answers, the [approver](AgentBuilder::approver) is
+    /// asked.
+    ///
+    /// # Errors
+    /// As [`Agent::run`]; and when no call waits, or an answer is for one that does
+    /// not, or does not fit. Nothing has happened then.
+    pub async fn answer(
+        &self,
+        session: &mut Session,
+        answers: Vec<(CallId, Answer)>,
+        observer: &mut dyn Observer,
+        stop: CancellationToken,
+    ) -> Result<Run, Error> {
+        Driver::new(self, session, observer, stop)
+            .answer(answers)
+            .await?;
+        Run::last_of(session).ok_or_else(|| Error::Unended {
+            id: session.id().to_owned(),
+        })
+    }
+
     /// Tells the tools of the calls that a session made in another process, so that
     /// those with state bring it back. [`Agent::say`] does so itself.
     pub async fn resume_tools(&self, session: &Session) {
-        resume_tools(&self.registry, session).await;
+        resume_tools(&self.tools(), session).await;
     }
 
     /// Lets the tools drop what they keep for a session that is over.
     pub async fn close(&self, session: &Session) {
-        self.registry.close(session.id()).await;
+        self.tools().close(session.id()).await;
     }
 
-    /// The tools on offer.
-    pub fn tools(&self) -> &Registry {
-        &self.registry
+    /// The tools on offer now.
+    pub fn tools(&self) -> Arc<Registry> {
+        let mut offer = self.offer.lock().unwrap_or_else(PoisonError::into_inner);
+        offer.registry()
     }
 
     /// Name of the model.
@@ -160,6 +190,8 @@ pub struct Run {
     pub usage: Usage,
     /// Replies the model wrote.
     pub steps: u32,
+    /// The calls that wait for somebody, when that is why the run ended.
+    pub pending: Vec<CallId>,
     /// Id of the session.
     pub session: String,
 }
@@ -173,6 +205,7 @@ impl Run {
                 error,
                 usage,
                 steps,
+                pending,
                 session,
             }) => Some(Self {
                 answer: answer.clone(),
@@ -180,6 +213,7 @@ impl Run {
                 error: error.clone(),
                 usage: *usage,
                 steps: *steps,
+                pending: pending.clone(),
                 session: session.clone(),
             }),
             _ => None,
@@ -191,7 +225,10 @@ impl Run {
 pub struct AgentBuilder {
     engine: Option<Arc<dyn Engine>>,
     tools: Vec<Tool>,
+    sources: Vec<Arc<dyn Source>>,
+    secrets: Secrets,
     policy: Policy,
+    jobs: usize,
     tool_choice: ToolChoice,
     approver: Arc<dyn Approver>,
     budget: Budget,
@@ -199,6 +236,7 @@ pub struct AgentBuilder {
     max_tokens: usize,
     system: Option<String>,
     skip_thoughts: bool,
+    setup: Option<Value>,
     sessions: Option<PathBuf>,
 }
 
@@ -207,7 +245,10 @@ impl Default for AgentBuilder {
         Self {
             engine: None,
             tools: Vec::new(),
+            sources: Vec::new(),
+            secrets: Secrets::default(),
             policy: Policy::default(),
+            jobs: JOBS,
             tool_choice: ToolChoice::default(),
             approver: Arc::new(()),
             budget: Budget::default(),
@@ -215,6 +256,7 @@ impl Default for AgentBuilder {
             max_tokens: MAX_TOKENS,
             system: None,
             skip_thoughts: false,
+            setup: None,
             sessions: None,
         }
     }
@@ -249,10 +291,42 @@ impl AgentBuilder {
         self
     }
 
-    /// Which calls need consent.
+    /// Offers the tools that a source has, whichever it has at the time, such as
+    /// those of an MCP server.
     #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+    pub fn source(mut self, source: Arc<dyn Source>) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// Where the secrets that tools declare come from; by default, from the
+    /// environment.
+    #[must_use]
+    pub fn secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// Which calls need consent: a [`Mode`](crate::policy::Mode), or one with rules.
+    #[must_use]
+    pub fn policy(mut self, policy: impl Into<Policy>) -> Self {
+        self.policy = policy.into();
+        self
+    }
+
+    /// How many calls of one reply run at the same time: 16 by default, and one at
+    /// least.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs.max(1);
+        self
+    }
+
+    /// What new sessions' logs say of how this program was set up. The library
+    /// makes nothing of it.
+    #[must_use]
+    pub fn setup(mut self, setup: Value) -> Self {
+        self.setup = Some(setup);
         self
     }
 
@@ -323,7 +397,8 @@ impl AgentBuilder {
     /// offer.
     pub fn build(self) -> Result<Agent, Error> {
         let engine = self.engine.ok_or(Error::NoEngine)?;
-        if !self.tools.is_empty() && !engine.profile().takes_tools() {
+        let has_tools = !self.tools.is_empty() || !self.sources.is_empty();
+        if has_tools && !engine.profile().takes_tools() {
             return Err(Error::NoTools {
                 model: engine.model().to_owned(),
             });
@@ -331,25 +406,30 @@ impl AgentBuilder {
         if self.skip_thoughts {
             engine.profile().without_thoughts()?;
         }
-        let offers = |name: &String| self.tools.iter().any(|tool| tool.name() == name);
+        let mut offer = Offer::new(self.tools, self.sources, self.secrets)?;
+        let tools = offer.registry();
         match &self.tool_choice {
-            ToolChoice::Tool(name) if !offers(name) => {
+            ToolChoice::Tool(name) if tools.get(name).is_none() => {
                 return Err(Error::NotOffered { name: name.clone() });
             }
-            ToolChoice::Required if self.tools.is_empty() => return Err(Error::NothingToCall),
+            ToolChoice::Required if tools.names().next().is_none() => {
+                return Err(Error::NothingToCall);
+            }
             _ => {}
         }
         Ok(Agent {
             sampling: self.sampling.unwrap_or(engine.profile().sampling()),
             engine,
-            registry: Registry::new(self.tools)?,
+            offer: Mutex::new(offer),
             policy: self.policy,
+            jobs: self.jobs,
             tool_choice: self.tool_choice,
             approver: self.approver,
             budget: self.budget,
             max_tokens: self.max_tokens,
             system: self.system,
             skip_thoughts: self.skip_thoughts,
+            setup: self.setup,
             sessions: self.sessions,
         })
     }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Error, Observer, Session,
     agent::resume_tools,
-    calls::{Calls, News, effects_of},
+    calls::{Calls, News},
     event::{EventKind, next_user_call},
     state::PlannedCall,
 };
@@ -35,6 +35,7 @@ pub async fn call_by_hand(
         id: id.clone(),
         name: call.name.clone(),
         arguments: call.arguments.clone(),
+        allowed_by: None,
     })?;
     observer.event(&event);
     let cx = ToolContext {
@@ -43,14 +44,18 @@ pub async fn call_by_hand(
         directory: session.files(),
         ..ToolContext::default()
     };
-    let name = call.name.clone();
-    let mut calls = Calls::new(registry, vec![PlannedCall { id, call }], cx, Duration::ZERO);
+    let planned = PlannedCall {
+        id,
+        call,
+        allowed_by: None,
+    };
+    let mut calls = Calls::new(registry, vec![planned], cx, 1, Duration::ZERO);
     while let Some(news) = calls.next().await {
         match news {
             News::Said(id, text) => observer.progress(&id, &text),
             News::Ended(ended) => {
                 let result = ended.result.clone();
-                let event = session.append(ended.into_event(effects_of(registry, &name)))?;
+                let event = session.append(ended.into_event(registry))?;
                 observer.event(&event);
                 return Ok(result);
             }

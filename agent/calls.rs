@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, future::pending, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture, stream};
-use glm_agent_tools::{Effects, Progress, Registry, ToolContext, ToolError, ToolOutput};
+use glm_agent_tools::{Progress, Registry, ToolContext, ToolError, ToolOutput};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -14,8 +14,6 @@ use crate::{
     state::PlannedCall,
 };
 
-/// Calls of one reply that run at the same time.
-const AT_ONCE: usize = 8;
 /// Of calls that end this soon after they began to say something, people are
 /// shown the result only.
 pub(crate) const QUICK: Duration = Duration::from_millis(500);
@@ -37,7 +35,7 @@ pub(crate) enum News {
     /// It said something.
     Said(CallId, String),
     /// It came to an end. Nothing follows for this call.
-    Ended(Ended),
+    Ended(Box<Ended>),
 }
 
 /// A call that came to an end.
@@ -57,17 +55,18 @@ enum Patience {
 }
 
 impl<'a> Calls<'a> {
-    /// Starts calls once they are [waited for](Self::next). What calls say that end
-    /// within `quick` of the first words is dropped.
+    /// Starts calls once they are [waited for](Self::next), at most `jobs` at the same
+    /// time. What calls say that end within `quick` of the first words is dropped.
     pub fn new(
         registry: &'a Registry,
         calls: Vec<PlannedCall>,
         cx: ToolContext,
+        jobs: usize,
         quick: Duration,
     ) -> Self {
         let (sender, news) = mpsc::unbounded_channel();
         // Only a receiver that is gone does not take what is sent.
-        let call = move |PlannedCall { id, call }: PlannedCall| {
+        let call = move |PlannedCall { id, call, .. }: PlannedCall| {
             let (said, ended) = (sender.clone(), sender.clone());
             let of = id.clone();
             let progress = Progress::new(move |text| {
@@ -75,15 +74,16 @@ impl<'a> Calls<'a> {
             });
             let cx = ToolContext {
                 progress,
+                call: id.clone(),
                 ..cx.clone()
             };
             async move {
                 let result = registry.call(&call.name, call.arguments, cx).await;
                 let name = call.name;
-                let _ = ended.send(News::Ended(Ended { id, name, result }));
+                let _ = ended.send(News::Ended(Box::new(Ended { id, name, result })));
             }
         };
-        let work = stream::iter(calls).for_each_concurrent(AT_ONCE, call);
+        let work = stream::iter(calls).for_each_concurrent(jobs, call);
         Self {
             work: Some(Box::pin(work)),
             news,
@@ -147,7 +147,8 @@ async fn all_of(work: &mut Option<BoxFuture<'_, ()>>) {
 
 impl Ended {
     /// The event that tells of it.
-    pub fn into_event(self, effects: Effects) -> EventKind {
+    pub fn into_event(self, registry: &Registry) -> EventKind {
+        let tool = registry.get(&self.name);
         let (status, output) = match self.result {
             Ok(output) if output.failed => (Status::Failed, output),
             Ok(output) => (Status::Ok, output),
@@ -157,18 +158,10 @@ impl Ended {
             id: self.id,
             name: self.name,
             status,
-            outside: effects.network,
+            outside: tool.is_some_and(glm_agent_tools::Tool::is_outside),
             output,
         }
     }
-}
-
-/// What the tool of this name touches.
-pub(crate) fn effects_of(registry: &Registry, name: &str) -> Effects {
-    registry
-        .get(name)
-        .map(glm_agent_tools::Tool::declared_effects)
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -195,8 +188,9 @@ mod tests {
                 name: "talk".into(),
                 arguments: json!({}),
             },
+            allowed_by: None,
         };
-        let mut calls = Calls::new(&registry, vec![call], ToolContext::default(), quick);
+        let mut calls = Calls::new(&registry, vec![call], ToolContext::default(), 1, quick);
         let mut all = Vec::new();
         while let Some(news) = calls.next().await {
             all.push(news);
@@ -205,11 +199,11 @@ mod tests {
     }
 
     fn ended() -> News {
-        News::Ended(Ended {
+        News::Ended(Box::new(Ended {
             id: "call_1".into(),
             name: "talk".into(),
             result: Ok("one\ntwo".into()),
-        })
+        }))
     }
 
     #[tokio::test]

@@ -1,21 +1,23 @@
 //! Does what the state machine says: the one place where a run's model, tools
 //! and log meet.
 
-use std::time::Duration;
+mod answers;
 
-use async_trait::async_trait;
+use std::{sync::Arc, time::Duration};
+
 use futures::StreamExt;
-use glm_agent_model::{Delta, Finish, Reply, Request, ToolCall, ToolChoice};
-use glm_agent_tools::{ToolContext, ToolError};
+use glm_agent_model::{Delta, Finish, Reply, Request, ToolChoice, ToolSpec};
+use glm_agent_tools::{Registry, ToolContext, ToolError};
 use jiff::{Timestamp, ZonedDateTime};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     Agent, Error,
-    calls::{Calls, News, QUICK, effects_of},
+    calls::{Calls, News, QUICK},
     event::{CallId, Event, EventKind, StopReason},
+    policy::Facts,
     session::Session,
-    state::{Outcome, PlannedCall, Rules, State, Step},
+    state::{Outcome, PlannedCall, Refusal, Rules, State, Step},
     view::view,
 };
 
@@ -39,31 +41,7 @@ pub trait Observer: Send {
 /// Watches nothing.
 impl Observer for () {}
 
-/// Somebody who can consent to calls.
-#[async_trait]
-pub trait Approver: Send + Sync {
-    /// Decides on one call.
-    async fn decide(&self, call: &ToolCall, reason: &str) -> Decision;
-}
-
-/// What was decided on a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// Run it.
-    Approve,
-    /// Do not run it, and tell the model this.
-    Deny(String),
-    /// Nobody is there to ask.
-    Unavailable,
-}
-
-/// Nobody to ask: a run that needs consent ends.
-#[async_trait]
-impl Approver for () {
-    async fn decide(&self, _call: &ToolCall, _reason: &str) -> Decision {
-        Decision::Unavailable
-    }
-}
+pub use answers::{Answer, Approver};
 
 /// A run in progress.
 pub(crate) struct Driver<'a> {
@@ -71,6 +49,7 @@ pub(crate) struct Driver<'a> {
     session: &'a mut Session,
     observer: &'a mut dyn Observer,
     state: State,
+    registry: Arc<Registry>,
     /// Cancelled by the user.
     stop: CancellationToken,
     /// Cancelled by the user or when time is up.
@@ -89,6 +68,7 @@ impl<'a> Driver<'a> {
         Self {
             _timer: agent.budget.time.map(|limit| cancel_after(&work, limit)),
             state: State::fold(session.events()),
+            registry: agent.tools(),
             agent,
             session,
             observer,
@@ -122,9 +102,10 @@ impl<'a> Driver<'a> {
                 model: self.agent.engine.model().to_owned(),
                 profile: profile.name().to_owned(),
                 system: self.agent.system.clone(),
-                tools: self.agent.registry.specs(),
+                tools: self.registry.specs(),
                 date: profile.tells_date().then(today),
                 skip_thoughts: self.agent.skip_thoughts,
+                setup: self.agent.setup.clone(),
             };
             return self.append(kind);
         };
@@ -135,15 +116,35 @@ impl<'a> Driver<'a> {
                 now: self.agent.engine.model().to_owned(),
             });
         }
-        let cut_off = "the program ended during the run".to_owned();
-        self.close(StopReason::Interrupted, Some(cut_off))
+        if self.state.is_running() {
+            let cut_off = "the program ended during the run".to_owned();
+            self.close(StopReason::Interrupted, Some(cut_off))?;
+        }
+        Ok(())
+    }
+
+    /// Has the log say which tools are on offer, where that has changed.
+    fn offer(&mut self) -> Result<(), Error> {
+        self.registry = self.agent.tools();
+        let tools = self.registry.specs();
+        if offered(self.session.events()) != Some(&tools) {
+            self.append(EventKind::ToolsChanged { tools })?;
+        }
+        Ok(())
     }
 
     /// Runs until the model has answered, or something else ends the run.
     pub(crate) async fn run(mut self, message: String) -> Result<(), Error> {
         self.take_up()?;
         self.agent.resume_tools(self.session).await;
+        for kind in self.state.give_up() {
+            self.append(kind)?;
+        }
         self.append(EventKind::UserMessage { content: message })?;
+        self.finish().await
+    }
+
+    async fn finish(mut self) -> Result<(), Error> {
         match self.steps().await {
             Err(error) => {
                 self.close(StopReason::Failed, Some(error.to_string()))?;
@@ -158,7 +159,7 @@ impl<'a> Driver<'a> {
             if self.stop.is_cancelled() {
                 return self.close(StopReason::Interrupted, None);
             }
-            let registry = &self.agent.registry;
+            let registry = &self.registry;
             let mut now = Timestamp::now();
             if self.work.is_cancelled() {
                 // The timer has run out. The log's clock is another one, and
@@ -170,20 +171,30 @@ impl<'a> Driver<'a> {
             }
             let step = self.state.next(&Rules {
                 budget: &self.agent.budget,
-                policy: self.agent.policy,
+                policy: &self.agent.policy,
                 tool_choice: &self.agent.tool_choice,
-                effects: &|name| effects_of(registry, name),
+                check: &|call| registry.check(&call.name, call.arguments.clone()),
+                facts: &|name, arguments| Facts::of(registry.get(name), name, arguments),
                 now,
             });
             match step {
                 Step::AwaitUser => return Ok(()),
                 Step::Generate { limit, tool_choice } => self.generate(limit, tool_choice).await?,
                 Step::Refuse(calls) => {
-                    for (id, reason) in calls {
-                        self.append(EventKind::Denied { id, reason })?;
+                    for Refusal { id, reason, misfit } in calls {
+                        self.append(match misfit {
+                            None => EventKind::Denied { id, reason },
+                            Some(call) => EventKind::Rejected {
+                                id,
+                                name: call.name,
+                                arguments: call.arguments,
+                                reason,
+                            },
+                        })?;
                     }
                 }
                 Step::AwaitApproval(calls) => self.ask(calls).await?,
+                Step::AwaitResults(calls) => self.ask_for_results(calls).await?,
                 Step::CallTools(calls) => self.call(calls).await?,
                 Step::Done(outcome) => self.end(outcome)?,
             }
@@ -196,6 +207,7 @@ impl<'a> Driver<'a> {
         limit: Option<StopReason>,
         tool_choice: ToolChoice,
     ) -> Result<(), Error> {
+        self.offer()?;
         let engine = &self.agent.engine;
         let context = engine.context_length();
         // Three characters a token, and no observation over a quarter of the
@@ -243,49 +255,19 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// Asks for consent to calls, one after the other.
-    async fn ask(&mut self, calls: Vec<(PlannedCall, String)>) -> Result<(), Error> {
-        for (PlannedCall { id, call }, reason) in calls {
-            self.append(EventKind::ApprovalRequested {
-                id: id.clone(),
-                reason: reason.clone(),
-            })?;
-            let decision = tokio::select! {
-                () = self.stop.cancelled() => return Ok(()),
-                decision = self.agent.approver.decide(&call, &reason) => decision,
-            };
-            match decision {
-                Decision::Approve => self.append(EventKind::Approved { id })?,
-                Decision::Deny(reason) => self.append(EventKind::Denied { id, reason })?,
-                Decision::Unavailable => {
-                    let error = format!(
-                        "the call of `{}` needs consent ({reason}), and nobody could be asked",
-                        call.name
-                    );
-                    return self.close(StopReason::ApprovalNeeded, Some(error));
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Runs the calls of one reply at the same time.
     async fn call(&mut self, calls: Vec<PlannedCall>) -> Result<(), Error> {
-        for PlannedCall { id, call } in &calls {
-            self.append(EventKind::ToolCallRequested {
-                id: id.clone(),
-                name: call.name.clone(),
-                arguments: call.arguments.clone(),
-            })?;
+        for call in &calls {
+            self.append(requested(call))?;
         }
-        let registry = &self.agent.registry;
+        let registry = Arc::clone(&self.registry);
         let cx = ToolContext {
             cancel: self.work.clone(),
             session: self.session.id().to_owned(),
             directory: self.session.files(),
             ..ToolContext::default()
         };
-        let mut calls = Calls::new(registry, calls, cx, QUICK);
+        let mut calls = Calls::new(&registry, calls, cx, self.agent.jobs, QUICK);
         let mut fatal = None;
         while let Some(news) = calls.next().await {
             match news {
@@ -297,8 +279,7 @@ impl<'a> Driver<'a> {
                             reason: reason.clone(),
                         });
                     }
-                    let effects = effects_of(registry, &ended.name);
-                    self.append(ended.into_event(effects))?;
+                    self.append(ended.into_event(&registry))?;
                 }
             }
         }
@@ -316,6 +297,24 @@ impl<'a> Driver<'a> {
         }
         Ok(())
     }
+}
+
+/// The event that a call is about to run.
+fn requested(planned: &PlannedCall) -> EventKind {
+    EventKind::ToolCallRequested {
+        id: planned.id.clone(),
+        name: planned.call.name.clone(),
+        arguments: planned.call.arguments.clone(),
+        allowed_by: planned.allowed_by.clone(),
+    }
+}
+
+/// The tools that the log says are on offer.
+fn offered(events: &[Event]) -> Option<&Vec<ToolSpec>> {
+    events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::SessionStarted { tools, .. } | EventKind::ToolsChanged { tools } => Some(tools),
+        _ => None,
+    })
 }
 
 /// Cancels a token when time is up; dropping the guard stops the clock.

@@ -56,6 +56,36 @@ pub enum Error {
         /// The session's id.
         id: String,
     },
+    /// Answers were given and no call waits.
+    #[error(
+        "no call in session `{id}` waits for an answer\nhint: `glm --session {id}` goes on with it"
+    )]
+    NothingPending {
+        /// The session's id.
+        id: String,
+    },
+    /// An answer was given to a call that does not wait.
+    #[error("the call `{call}` does not wait for an answer; these do: {}", pending.join(", "))]
+    NotPending {
+        /// The call that was named.
+        call: String,
+        /// Those that wait.
+        pending: Vec<String>,
+    },
+    /// Calls wait, no answer was given and nobody is there to ask.
+    #[error("calls wait for an answer: {}\nhint: --approve CALL, --deny CALL or --result CALL=TEXT", pending.join(", "))]
+    StillPending {
+        /// Those that wait.
+        pending: Vec<String>,
+    },
+    /// An answer that a call cannot be given.
+    #[error("the answer to `{call}` does not fit: {reason}")]
+    Answer {
+        /// The call.
+        call: String,
+        /// Why not.
+        reason: String,
+    },
     /// A run came to no end that the log tells of.
     #[error("the run in session `{id}` has no end")]
     Unended {

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Version of the events' form, written where a conversation begins.
-pub const SCHEMA: u32 = 1;
+/// Version of the events' form, written where a conversation begins. Since 2, calls
+/// can be [rejected](EventKind::Rejected) and the tools can change.
+pub const SCHEMA: u32 = 2;
 
 /// Something that happened in a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,15 @@ pub enum EventKind {
         /// Whether the model was told to reply without thinking first.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         skip_thoughts: bool,
+        /// How the program that began it was set up, so that it can be set up again:
+        /// that program's affair.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        setup: Option<Value>,
+    },
+    /// Other tools are on offer from here on.
+    ToolsChanged {
+        /// All of them, as the model is told.
+        tools: Vec<ToolSpec>,
     },
     /// A task or question; it starts a run.
     UserMessage {
@@ -86,6 +96,25 @@ pub enum EventKind {
     Approved {
         /// Which call.
         id: CallId,
+        /// The arguments, where whoever consented changed them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arguments: Option<Value>,
+        /// The consent holds for all calls of this tool in the session, for as long
+        /// as it does not make a difference that text from outside came in.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        always: bool,
+    },
+    /// A call cannot be made as the model wrote it: no tool has its name, or the
+    /// arguments do not fit. The model is told, and may repair it.
+    Rejected {
+        /// Which call.
+        id: CallId,
+        /// The tool's name as the model wrote it.
+        name: String,
+        /// The arguments as the model wrote them.
+        arguments: Value,
+        /// The words the model reads.
+        reason: String,
     },
     /// A call will not run: a person or a rule said no. The model is told.
     Denied {
@@ -100,8 +129,12 @@ pub enum EventKind {
         id: CallId,
         /// The tool.
         name: String,
-        /// The arguments as the model wrote them.
+        /// The arguments that it runs with: those that the model wrote, harmless
+        /// slips put right, or what whoever consented made of them.
         arguments: Value,
+        /// The rule that allows what otherwise would need consent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        allowed_by: Option<String>,
     },
     /// A call came to an end.
     ToolResult {
@@ -132,6 +165,10 @@ pub enum EventKind {
         usage: Usage,
         /// Replies the model wrote in the run.
         steps: u32,
+        /// The calls that wait for somebody, when that is why the run ended: it
+        /// goes on once they are answered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pending: Vec<CallId>,
         /// The session's id.
         session: String,
     },
@@ -181,8 +218,12 @@ pub enum StopReason {
     TokenLimit,
     /// The limit on time was reached.
     TimeLimit,
-    /// Consent was needed and nobody could give it.
+    /// Consent was needed and nobody could give it. The run goes on when it is
+    /// given or refused.
     ApprovalNeeded,
+    /// A tool that is run elsewhere was called, and nobody gave its result. The
+    /// run goes on when it is given.
+    ResultNeeded,
     /// The user stopped it.
     Interrupted,
     /// Something broke; the event's `error` says what.

@@ -35,6 +35,7 @@ pub mod engine;
 mod error;
 pub mod event;
 pub mod files;
+mod offer;
 pub mod paths;
 pub mod policy;
 pub mod render;
@@ -45,7 +46,7 @@ pub mod view;
 pub use agent::{Agent, AgentBuilder, Run, resume_tools};
 pub use budget::Budget;
 pub use by_hand::call_by_hand;
-pub use driver::{Approver, Decision, Observer};
+pub use driver::{Answer, Approver, Observer};
 pub use error::Error;
 pub use event::{Event, EventKind, Status, StopReason};
 pub use glm_agent_model as model;
@@ -53,8 +54,10 @@ pub use glm_agent_sandbox as sandbox;
 pub use glm_agent_sandbox::run_if_worker;
 pub use glm_agent_tools as tools;
 pub use glm_agent_tools::{
-    Artifact, Effects, Invoke, PastCall, Progress, Tool, ToolContext, ToolError, ToolOutput,
+    Artifact, Citation, Effects, Invoke, PastCall, Progress, Secret, Secrets, Source, Tool,
+    ToolContext, ToolError, ToolOutput,
 };
-pub use policy::Policy;
+pub use policy::{Mode, Policy};
 pub use session::Session;
+pub use state::Pending;
 pub use view::view;

@@ -9,6 +9,9 @@ pub const CACHE_DIR: &str = "GLM_CACHE_DIR";
 /// Names the folder of sessions, in place of the platform's.
 pub const DATA_DIR: &str = "GLM_DATA_DIR";
 
+/// Names the folder of the user's settings, in place of the platform's.
+pub const CONFIG_DIR: &str = "GLM_CONFIG_DIR";
+
 const NAME: &str = "glm-agent";
 
 /// Models and compiled code: everything that can be made again.
@@ -35,6 +38,12 @@ pub fn data_dir() -> Result<PathBuf, Error> {
             what: "data",
             variable: DATA_DIR,
         })
+}
+
+/// The user's settings; `None` where the platform names no place for them and
+/// `GLM_CONFIG_DIR` is unset.
+pub fn config_dir() -> Option<PathBuf> {
+    chosen(CONFIG_DIR).or_else(|| Some(dirs::config_dir()?.join(NAME)))
 }
 
 /// The folder of sessions.

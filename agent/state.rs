@@ -4,40 +4,51 @@
 //! where a session stands from its events alone, [`State::next`] says what to
 //! do about it, and [`crate::driver`] does it.
 
-use std::time::Duration;
+mod calls;
+
+use std::{collections::BTreeSet, time::Duration};
 
 use glm_agent_model::{Finish, Segment, ToolCall, ToolChoice, Usage};
-use glm_agent_tools::Effects;
+use glm_agent_tools::Misfit;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::{
     budget::{Budget, Spent},
-    event::{CallId, Event, EventKind, StopReason, is_by_user},
-    policy::{Policy, Verdict},
+    event::{Event, EventKind, StopReason, is_by_user},
+    policy::{Facts, Known, Policy},
 };
+pub use calls::{Pending, PlannedCall, Refusal};
+use calls::{PendingCall, Repairs, Stage, repeats};
 
 /// Replies in a row that could not be read before the run is given up.
 const MALFORMED_LIMIT: u32 = 3;
-/// The same call this many times in a row is stopped.
-const REPEAT_LIMIT: u32 = 3;
 
 /// Where a session stands.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
-    started: bool,
     run: Option<Run>,
     calls_so_far: u64,
+    /// Text from outside has entered the conversation.
     outside: bool,
+    known: Known,
+    /// Tools whose calls the user consented to once and for all, each with whether
+    /// text from outside had entered the conversation by then.
+    consented: BTreeSet<(String, bool)>,
 }
 
 /// The run in progress.
 #[derive(Debug, Clone, PartialEq)]
 struct Run {
+    /// When it began; for a run that waited for somebody, later by that wait.
     since: Timestamp,
+    /// When it began to wait for somebody, if it still does.
+    paused: Option<Timestamp>,
     steps: u32,
     usage: Usage,
     turn: Option<Turn>,
     malformed: u32,
+    repairs: Repairs,
     last_call: Option<(ToolCall, u32)>,
 }
 
@@ -49,31 +60,6 @@ struct Turn {
     finish: Finish,
     limit: Option<StopReason>,
     calls: Vec<PendingCall>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct PendingCall {
-    id: CallId,
-    call: ToolCall,
-    stage: Stage,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Written,
-    AwaitsConsent,
-    Approved,
-    Running,
-    Over,
-}
-
-/// A call with its id.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedCall {
-    /// The call's name in the log.
-    pub id: CallId,
-    /// What the model wrote.
-    pub call: ToolCall,
 }
 
 /// What to do next.
@@ -90,11 +76,13 @@ pub enum Step {
         tool_choice: ToolChoice,
     },
     /// Tell the model that these calls will not run, and why.
-    Refuse(Vec<(CallId, String)>),
+    Refuse(Vec<Refusal>),
     /// Ask somebody for consent to these calls, giving the reason.
     AwaitApproval(Vec<(PlannedCall, String)>),
     /// Run these calls.
     CallTools(Vec<PlannedCall>),
+    /// Have somebody give the results of these calls.
+    AwaitResults(Vec<PlannedCall>),
     /// End the run.
     Done(Outcome),
 }
@@ -115,12 +103,14 @@ pub struct Rules<'a> {
     /// What a run may spend.
     pub budget: &'a Budget,
     /// Which calls need consent.
-    pub policy: Policy,
+    pub policy: &'a Policy,
     /// Whether a run may or must call tools. A call that must be made is asked
     /// for in the run's first reply, and again while none could be read.
     pub tool_choice: &'a ToolChoice,
-    /// What the tool of this name touches.
-    pub effects: &'a dyn Fn(&str) -> Effects,
+    /// The arguments of a call in the form that its tool takes, if there is one.
+    pub check: &'a dyn Fn(&ToolCall) -> Result<Value, Misfit>,
+    /// What policy must know of a call with such arguments.
+    pub facts: &'a dyn Fn(&str, &Value) -> Facts,
     /// The time it is.
     pub now: Timestamp,
 }
@@ -135,9 +125,17 @@ impl State {
         state
     }
 
-    /// Whether a run is in progress.
+    /// Whether a run is in progress, and does not wait for somebody.
     pub fn is_running(&self) -> bool {
-        self.run.is_some()
+        self.run.as_ref().is_some_and(|run| run.paused.is_none())
+    }
+
+    /// The calls for which a run waits, if it does: they want consent or a result.
+    pub fn pending(&self) -> Vec<Pending> {
+        let paused = self.run.as_ref().filter(|run| run.paused.is_some());
+        let calls = paused.and_then(|run| run.turn.as_ref());
+        let calls = calls.iter().flat_map(|turn| &turn.calls);
+        calls.filter_map(PendingCall::awaited).collect()
     }
 
     /// When the run in progress is out of time, if its budget limits that.
@@ -146,17 +144,34 @@ impl State {
         since.checked_add(budget.time?).ok()
     }
 
+    /// Whether the log says already that this call waits for somebody.
+    pub fn is_awaited(&self, id: &str) -> bool {
+        let turn = self.run.as_ref().and_then(|run| run.turn.as_ref());
+        let mut calls = turn.iter().flat_map(|turn| &turn.calls);
+        calls.any(|call| call.id == id && call.awaited().is_some())
+    }
+
+    /// Whether nothing is left to do for this call but to run it, if that.
+    pub fn is_settled(&self, id: &str) -> bool {
+        let turn = self.run.as_ref().and_then(|run| run.turn.as_ref());
+        let mut calls = turn.iter().flat_map(|turn| &turn.calls);
+        calls.any(|call| call.id == id && matches!(call.stage, Stage::Approved(_) | Stage::Over))
+    }
+
     /// Takes in one more event.
     pub fn apply(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::SessionStarted { .. } => self.started = true,
-            EventKind::UserMessage { .. } => {
+            EventKind::SessionStarted { .. } | EventKind::ToolsChanged { .. } => {}
+            EventKind::UserMessage { content } => {
+                self.known.user_said(content);
                 self.run = Some(Run {
                     since: event.time,
+                    paused: None,
                     steps: 0,
                     usage: Usage::default(),
                     turn: None,
                     malformed: 0,
+                    repairs: Repairs::default(),
                     last_call: None,
                 });
             }
@@ -168,7 +183,7 @@ impl State {
                 limit,
                 ..
             } => {
-                let calls = self.pending(segments, limit.is_some());
+                let calls = self.written(segments, limit.is_some());
                 if let Some(run) = &mut self.run {
                     run.steps += 1;
                     run.usage += *usage;
@@ -186,17 +201,67 @@ impl State {
                     });
                 }
             }
-            EventKind::ApprovalRequested { id, .. } => self.move_to(id, Stage::AwaitsConsent),
-            EventKind::Approved { id } => self.move_to(id, Stage::Approved),
-            EventKind::Denied { id, .. } => {
-                self.count_repeats(id);
-                self.move_to(id, Stage::Over);
+            EventKind::ApprovalRequested { id, reason } => {
+                self.move_to(id, Stage::AwaitsConsent(reason.clone()));
             }
-            EventKind::ToolCallRequested { id, .. } => self.move_to(id, Stage::Running),
-            EventKind::ToolResult { id, outside, .. } => {
-                self.outside |= *outside && !is_by_user(id);
-                self.count_repeats(id);
-                self.move_to(id, Stage::Over);
+            EventKind::Approved {
+                id,
+                arguments,
+                always,
+            } => {
+                self.go_on(event.time);
+                if let Some(call) = self.find(id)
+                    && *always
+                {
+                    let name = call.call.name.clone();
+                    self.consented.insert((name, self.outside));
+                }
+                self.move_to(id, Stage::Approved(arguments.clone()));
+            }
+            EventKind::Denied { id, .. } => {
+                self.go_on(event.time);
+                self.settle(id);
+            }
+            EventKind::Rejected { id, .. } => {
+                self.go_on(event.time);
+                if let Some(name) = self.find(id).map(|call| call.call.name.clone())
+                    && let Some(run) = &mut self.run
+                {
+                    run.repairs.count(&name, run.steps);
+                }
+                self.settle(id);
+            }
+            EventKind::ToolCallRequested { id, arguments, .. } => {
+                self.move_to(id, Stage::Running(arguments.clone()));
+            }
+            EventKind::ToolResult {
+                id,
+                name,
+                outside,
+                output,
+                ..
+            } => {
+                if is_by_user(id) {
+                    return;
+                }
+                self.go_on(event.time);
+                self.outside |= *outside;
+                self.known.add(&output.text);
+                for citation in &output.citations {
+                    self.known.add(&citation.url);
+                }
+                if let Some(run) = &mut self.run {
+                    run.repairs.succeeded(name);
+                }
+                self.settle(id);
+            }
+            EventKind::RunEnded {
+                reason: StopReason::ApprovalNeeded | StopReason::ResultNeeded,
+                ..
+            } => {
+                if let Some(run) = &mut self.run {
+                    run.paused = Some(event.time);
+                }
             }
             EventKind::RunEnded { .. } => self.run = None,
         }
@@ -204,7 +269,7 @@ impl State {
 
     /// What to do next.
     pub fn next(&self, rules: &Rules<'_>) -> Step {
-        let Some(run) = &self.run else {
+        let Some(run) = self.run.as_ref().filter(|run| run.paused.is_none()) else {
             return Step::AwaitUser;
         };
         let limit = rules.budget.exceeded(&run.spent(rules.now));
@@ -263,52 +328,6 @@ impl State {
         }
     }
 
-    /// What is left to do for the calls of the last reply, if anything.
-    fn next_for_calls(&self, run: &Run, turn: &Turn, rules: &Rules<'_>) -> Option<Step> {
-        let mut refused = Vec::new();
-        let mut asked = Vec::new();
-        let mut planned = Vec::new();
-        let mut last_call = run.last_call.clone();
-        for pending in turn.calls.iter().filter(|c| c.stage != Stage::Over) {
-            let plan = PlannedCall {
-                id: pending.id.clone(),
-                call: pending.call.clone(),
-            };
-            if *rules.tool_choice == ToolChoice::None {
-                let reason =
-                    "this call was not run: no tool may be called; answer without".to_owned();
-                refused.push((plan.id, reason));
-                continue;
-            }
-            let times = repeats(&mut last_call, &pending.call);
-            if times > REPEAT_LIMIT {
-                refused.push((
-                    plan.id,
-                    format!(
-                        "this call was not run: it is the same call as the {REPEAT_LIMIT} before \
-                         it, and its result will be the same; use what you have"
-                    ),
-                ));
-                continue;
-            }
-            let effects = (rules.effects)(&pending.call.name);
-            match (pending.stage, rules.policy.judge(effects, self.outside)) {
-                (Stage::Approved | Stage::Running, _) | (_, Verdict::Run) => planned.push(plan),
-                (_, Verdict::Ask(reason)) => asked.push((plan, reason)),
-                (_, Verdict::Deny(reason)) => refused.push((plan.id, reason)),
-            }
-        }
-        if !refused.is_empty() {
-            Some(Step::Refuse(refused))
-        } else if !asked.is_empty() {
-            Some(Step::AwaitApproval(asked))
-        } else if !planned.is_empty() {
-            Some(Step::CallTools(planned))
-        } else {
-            None
-        }
-    }
-
     /// The events that bring a run to an end in the middle: every call gets a
     /// result, so that the conversation stays well-formed.
     pub fn close(
@@ -320,18 +339,7 @@ impl State {
         let Some(run) = &self.run else {
             return Vec::new();
         };
-        let calls = run.turn.iter().flat_map(|turn| &turn.calls);
-        let mut events: Vec<EventKind> = calls
-            .filter(|call| call.stage != Stage::Over)
-            .map(|call| EventKind::Denied {
-                id: call.id.clone(),
-                reason: if call.stage == Stage::Running {
-                    "the run was stopped during this call; it may have taken effect".to_owned()
-                } else {
-                    "the run was stopped before this call".to_owned()
-                },
-            })
-            .collect();
+        let mut events = run.unanswered();
         events.push(
             self.end(
                 Outcome {
@@ -362,13 +370,42 @@ impl State {
             error: outcome.error,
             usage,
             steps,
+            pending: Vec::new(),
             session: session.to_owned(),
         }
     }
 
+    /// The event by which the run stops to wait for somebody to answer calls.
+    pub fn pause(&self, reason: StopReason, error: String, session: &str) -> EventKind {
+        let answer = String::new();
+        let error = Some(error);
+        let mut kind = self.end(
+            Outcome {
+                answer,
+                reason,
+                error,
+            },
+            session,
+        );
+        let turn = self.run.as_ref().and_then(|run| run.turn.as_ref());
+        let calls = turn.iter().flat_map(|turn| &turn.calls);
+        if let EventKind::RunEnded { pending, .. } = &mut kind {
+            let awaited = calls.filter_map(PendingCall::awaited);
+            pending.extend(awaited.map(|call| call.id));
+        }
+        kind
+    }
+
+    /// The events that give up the calls for which a run waits, because the user
+    /// went on without answering them.
+    pub fn give_up(&self) -> Vec<EventKind> {
+        let paused = self.run.as_ref().filter(|run| run.paused.is_some());
+        paused.map(Run::unanswered).unwrap_or_default()
+    }
+
     /// The calls of a reply with their ids. A reply that was to do without
     /// tools has none that count.
-    fn pending(&mut self, segments: &[Segment], without_tools: bool) -> Vec<PendingCall> {
+    fn written(&mut self, segments: &[Segment], without_tools: bool) -> Vec<PendingCall> {
         let mut pending = Vec::new();
         for segment in segments {
             if let Segment::Call(call) = segment
@@ -396,17 +433,48 @@ impl State {
         }
     }
 
-    fn count_repeats(&mut self, id: &str) {
+    /// A call is over, one way or another.
+    fn settle(&mut self, id: &str) {
         let Some(call) = self.find(id).map(|pending| pending.call.clone()) else {
             return;
         };
         if let Some(run) = &mut self.run {
             repeats(&mut run.last_call, &call);
         }
+        self.move_to(id, Stage::Over);
+    }
+
+    /// Somebody answered: the wait does not count as time that the run took.
+    fn go_on(&mut self, now: Timestamp) {
+        if let Some(run) = &mut self.run
+            && let Some(paused) = run.paused.take()
+        {
+            run.since = run
+                .since
+                .saturating_add(now.duration_since(paused))
+                .unwrap_or(now);
+        }
     }
 }
 
 impl Run {
+    /// Denials of the calls that have no result yet.
+    fn unanswered(&self) -> Vec<EventKind> {
+        let calls = self.turn.iter().flat_map(|turn| &turn.calls);
+        let open = calls.filter(|call| call.stage != Stage::Over);
+        let denied = open.map(|call| EventKind::Denied {
+            id: call.id.clone(),
+            reason: match (&call.stage, self.paused) {
+                (_, Some(_)) => "the user did not answer this call and went on".to_owned(),
+                (Stage::Running(_), None) => {
+                    "the run was stopped during this call; it may have taken effect".to_owned()
+                }
+                _ => "the run was stopped before this call".to_owned(),
+            },
+        });
+        denied.collect()
+    }
+
     fn spent(&self, now: Timestamp) -> Spent {
         Spent {
             steps: self.steps,
@@ -414,16 +482,6 @@ impl Run {
             time: Duration::try_from(now.duration_since(self.since)).unwrap_or_default(),
         }
     }
-}
-
-/// How many times in a row `call` has now been made, itself included.
-fn repeats(last: &mut Option<(ToolCall, u32)>, call: &ToolCall) -> u32 {
-    let times = match last {
-        Some((same, times)) if same == call => *times + 1,
-        _ => 1,
-    };
-    *last = Some((call.clone(), times));
-    times
 }
 
 /// The words of a reply.

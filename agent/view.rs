@@ -1,5 +1,7 @@
 //! What the model sees: a conversation computed from the log.
 
+use std::collections::HashMap;
+
 use glm_agent_model::{Conversation, Message, Segment};
 
 use crate::event::{Event, EventKind, is_by_user};
@@ -13,6 +15,8 @@ pub fn view<'a>(
 ) -> Conversation {
     let mut conversation = Conversation::default();
     let mut results = Results::default();
+    // Arguments that somebody changed, by call.
+    let mut changed = HashMap::new();
     for event in events {
         match &event.kind {
             EventKind::SessionStarted {
@@ -31,6 +35,7 @@ pub fn view<'a>(
                     });
                 }
             }
+            EventKind::ToolsChanged { tools } => conversation.tools.clone_from(tools),
             EventKind::UserMessage { content } => {
                 results.flush(&mut conversation);
                 conversation.messages.push(Message::User {
@@ -59,11 +64,21 @@ pub fn view<'a>(
             }
             EventKind::ToolResult { id, .. } if is_by_user(id) => {}
             EventKind::ToolResult { id, output, .. } => {
-                let text = shorten(&output.text, observation_chars);
+                let mut text = shorten(&output.text, observation_chars);
+                if let Some(arguments) = changed.remove(id) {
+                    text = format!("[the user had it called with {arguments}]\n{text}");
+                }
                 results.add(id, observation(&output.metadata, text));
             }
-            EventKind::Denied { id, reason } => {
+            EventKind::Denied { id, reason } | EventKind::Rejected { id, reason, .. } => {
                 results.add(id, observation("", reason.clone()));
+            }
+            EventKind::Approved {
+                id,
+                arguments: Some(arguments),
+                ..
+            } => {
+                changed.insert(id, arguments);
             }
             EventKind::ApprovalRequested { .. }
             | EventKind::Approved { .. }
@@ -192,6 +207,7 @@ mod tests {
             tools: tools.clone(),
             date: Some("2024-06-05".into()),
             skip_thoughts: true,
+            setup: None,
         }]);
         let expected = Conversation {
             tools,

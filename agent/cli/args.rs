@@ -3,19 +3,22 @@
 #[cfg(feature = "local")]
 mod model;
 mod prompt;
+mod serve;
+mod setup;
 
 use std::{convert::Infallible, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "local")]
 use glm_agent::model::engine::local::Quantization;
-use glm_agent::{Policy, model::ToolChoice};
+use glm_agent::{Mode, model::ToolChoice};
 
 #[cfg(feature = "local")]
 use model::quantizations;
 #[cfg(feature = "local")]
 pub use model::{ModelCommand, PullArgs};
 pub use prompt::PromptCommand;
+pub use serve::ServeArgs;
 
 /// A tool-calling agent around GLM-4. Without a command: a conversation.
 #[derive(Debug, Parser)]
@@ -49,6 +52,8 @@ pub enum Command {
     /// List and show past sessions
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Offer tools to other programs
+    Serve(ServeArgs),
     /// What Python's sandbox is made of, and packs of libraries for it
     #[command(subcommand)]
     Sandbox(SandboxCommand),
@@ -101,6 +106,11 @@ pub struct AgentArgs {
     #[arg(long, env = "GLM_APPROVE", value_enum, default_value_t)]
     pub approve: Approve,
 
+    /// How many calls of one reply run at the same time
+    #[arg(long, short, env = "GLM_JOBS", default_value_t = 16, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: u16,
+
     /// Replies the model may write before it must answer
     #[arg(long, env = "GLM_MAX_STEPS", default_value_t = 10, value_name = "N")]
     pub max_steps: u32,
@@ -150,6 +160,17 @@ pub struct AgentArgs {
 /// What the model is offered.
 #[derive(Debug, Clone, Args)]
 pub struct ToolArgs {
+    #[command(flatten)]
+    pub own: OwnTools,
+
+    /// Also the tools of these MCP servers: a file with `mcpServers`, a command line or an address; repeatable
+    #[arg(long, env = "GLM_MCP", value_name = "FILE|COMMAND|URL")]
+    pub mcp: Vec<String>,
+}
+
+/// The tools that run here.
+#[derive(Debug, Clone, Args)]
+pub struct OwnTools {
     /// Exactly these tools: names of built-in ones and manifest files [default: python,web_fetch]
     #[arg(
         long,
@@ -178,6 +199,16 @@ pub struct RunArgs {
     #[arg(long)]
     pub stdin: bool,
 
+    #[command(flatten)]
+    pub report: ReportArgs,
+
+    #[command(flatten)]
+    pub agent: AgentArgs,
+}
+
+/// What a run tells, and where.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
     /// Print the session's events on stdout, one JSON object a line
     #[arg(long)]
     pub json: bool,
@@ -189,9 +220,6 @@ pub struct RunArgs {
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub quiet: bool,
-
-    #[command(flatten)]
-    pub agent: AgentArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -201,6 +229,14 @@ pub enum ToolsCommand {
         /// Print what the model is told, as JSON
         #[arg(long)]
         json: bool,
+
+        #[command(flatten)]
+        tools: ToolArgs,
+    },
+    /// What the model is told of a tool, as JSON
+    Schema {
+        /// The tool's name
+        name: String,
 
         #[command(flatten)]
         tools: ToolArgs,
@@ -253,6 +289,10 @@ pub enum SessionCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Go on with a run that waits for your consent to a call, or for its result
+    ///
+    /// Without an answer, you are asked at the terminal.
+    Resume(ResumeArgs),
     /// List the files in a session's /mnt/data, or copy them out
     Files {
         /// The session's id
@@ -273,6 +313,49 @@ pub enum SessionCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Answers to calls that wait.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The session's id
+    pub id: String,
+
+    /// Run this call, such as call_3, or `all` that wait; repeatable
+    #[arg(long, value_name = "CALL")]
+    pub approve: Vec<String>,
+
+    /// With `--approve`: and every later call of its tool in this session
+    #[arg(long, requires = "approve")]
+    pub always: bool,
+
+    /// With one `--approve`: run it with these arguments instead
+    #[arg(
+        long,
+        value_name = "JSON",
+        requires = "approve",
+        conflicts_with = "always"
+    )]
+    pub arguments: Option<String>,
+
+    /// Do not run this call, or `all` that wait; repeatable
+    #[arg(long, value_name = "CALL")]
+    pub deny: Vec<String>,
+
+    /// With `--deny`: tell the model this
+    #[arg(long, value_name = "TEXT", requires = "deny")]
+    pub message: Option<String>,
+
+    /// The result of a call of a tool that is run elsewhere; repeatable
+    #[arg(long, value_name = "CALL=TEXT")]
+    pub result: Vec<String>,
+
+    #[command(flatten)]
+    pub report: ReportArgs,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
 }
 
 #[derive(Debug, Subcommand)]
@@ -322,7 +405,7 @@ pub enum Approve {
     Never,
 }
 
-impl From<Approve> for Policy {
+impl From<Approve> for Mode {
     fn from(approve: Approve) -> Self {
         match approve {
             Approve::Auto => Self::Auto,

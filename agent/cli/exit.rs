@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use glm_agent::{Error, StopReason};
+use glm_agent::{Error, StopReason, tools};
 
 /// The task was answered, or the command did what it was asked.
 pub const ANSWERED: u8 = 0;
@@ -12,7 +12,7 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// A limit was reached; the answer is the best so far.
 pub const LIMIT: u8 = 3;
-/// Consent was needed and nobody could give it.
+/// A call waits for consent, or for its result, and nobody could be asked.
 pub const APPROVAL: u8 = 4;
 /// Stopped by Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
@@ -22,7 +22,7 @@ pub fn code_of(reason: StopReason) -> u8 {
     match reason {
         StopReason::Answered => ANSWERED,
         StopReason::StepLimit | StopReason::TokenLimit | StopReason::TimeLimit => LIMIT,
-        StopReason::ApprovalNeeded => APPROVAL,
+        StopReason::ApprovalNeeded | StopReason::ResultNeeded => APPROVAL,
         StopReason::Interrupted => INTERRUPTED,
         StopReason::Failed => FAILED,
     }
@@ -40,6 +40,14 @@ impl Failure {
     pub fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self {
             code: USAGE,
+            error: error.into(),
+        }
+    }
+
+    /// Somebody's consent is missing.
+    pub fn approval(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            code: APPROVAL,
             error: error.into(),
         }
     }
@@ -73,11 +81,15 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::Model(error) if error.is_input() => USAGE,
+            Error::Tools(tools::Error::McpServer { .. } | tools::Error::Pins { .. }) => FAILED,
             Error::Tools(_)
             | Error::EmptyTask
             | Error::NoTools { .. }
             | Error::NotOffered { .. }
             | Error::NothingToCall
+            | Error::NothingPending { .. }
+            | Error::NotPending { .. }
+            | Error::Answer { .. }
             | Error::NoSession { .. }
             | Error::BadSessionName { .. }
             | Error::OtherModel { .. }
@@ -87,6 +99,7 @@ impl From<Error> for Failure {
             | Error::FilesTooLarge { .. }
             | Error::FileExists { .. }
             | Error::NoFile { .. } => USAGE,
+            Error::StillPending { .. } => APPROVAL,
             _ => FAILED,
         };
         Self {

@@ -4,6 +4,7 @@
 //! subcommand has a file.
 
 mod args;
+mod consent;
 mod disk;
 mod doctor;
 #[cfg(feature = "local")]
@@ -15,12 +16,17 @@ mod interrupt;
 mod model;
 mod progress;
 mod prompt;
+mod prompts;
 #[cfg(feature = "local")]
 mod pull;
 mod repl;
+mod resume;
 mod run;
 mod sandbox;
+mod serve;
+mod servers;
 mod session;
+mod settings;
 mod setup;
 mod tools;
 #[cfg(feature = "local")]
@@ -28,17 +34,20 @@ mod verify;
 
 use std::{io::IsTerminal, process::ExitCode};
 
-use clap::Parser;
-
-use args::{Cli, Command};
+use args::{Cli, Command, SessionCommand};
 use exit::Failure;
+use settings::Settings;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     glm_agent::run_if_worker();
-    let cli = match Cli::try_parse() {
+    let settings = match Settings::load() {
+        Ok(settings) => settings,
+        Err(failure) => return failure.report(),
+    };
+    let cli = match settings.parse() {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() {
@@ -57,7 +66,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(anyhow::Error::from(error)).report(),
     };
-    let result = runtime.block_on(dispatch(cli));
+    let result = runtime.block_on(dispatch(cli, &settings));
     // A tool's blocking thread must not keep the program from ending.
     runtime.shutdown_background();
     match result {
@@ -66,15 +75,19 @@ fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(cli: Cli) -> Result<u8, Failure> {
+async fn dispatch(cli: Cli, settings: &Settings) -> Result<u8, Failure> {
     match cli.command {
-        None => repl::repl(cli.agent).await,
-        Some(Command::Run(run)) => run::run(run).await,
-        Some(Command::Tools(command)) => tools::tools(command).await,
+        None => repl::repl(cli.agent, settings).await,
+        Some(Command::Run(run)) => run::run(run, settings).await,
+        Some(Command::Tools(command)) => tools::tools(command, settings).await,
         #[cfg(feature = "local")]
         Some(Command::Model(command)) => model::model(command).await,
         Some(Command::Prompt(command)) => prompt::prompt(command),
+        Some(Command::Session(SessionCommand::Resume(args))) => {
+            resume::resume(args, settings).await
+        }
         Some(Command::Session(command)) => session::session(&command),
+        Some(Command::Serve(args)) => serve::serve(args, settings).await,
         Some(Command::Sandbox(command)) => sandbox::sandbox(command).await,
         Some(Command::Doctor { json }) => doctor::doctor(json).await,
     }

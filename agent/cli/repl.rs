@@ -1,16 +1,10 @@
 //! `glm`: a conversation at the terminal.
 
-use std::{
-    io::{IsTerminal, Write},
-    path::PathBuf,
-};
+use std::{io::Write, path::PathBuf};
 
-use async_trait::async_trait;
 use glm_agent::{
-    Agent, Approver, Decision, Error, Session, StopReason, files,
-    model::ToolCall,
-    paths,
-    render::{Style, Terminal},
+    Agent, Error, Session, StopReason, files, paths,
+    render::{Style, Terminal, terminal::printable},
 };
 use rustyline::{
     Cmd, Completer, Editor, Event, Helper, Highlighter, Hinter, KeyCode, KeyEvent, Modifiers,
@@ -22,8 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::AgentArgs,
+    consent::Consent,
     exit::{self, Failure},
     files::table,
+    prompts, servers,
+    settings::Settings,
     setup, tools,
 };
 
@@ -31,6 +28,7 @@ const HELP: &str = "\
 /help    this
 /tools   the tools the model may call
 /files   the files in /mnt/data
+/prompts the prompts of MCP servers; /SERVER:PROMPT NAME=TEXT ... sends one
 /new     start a new session
 /exit    leave; so does Ctrl-D
 
@@ -41,13 +39,11 @@ the next, as does an open ``` fence; Alt-Enter starts a new line anywhere.
 type Lines = Editor<Prompt, DefaultHistory>;
 
 /// Talks until the user leaves.
-pub async fn repl(args: AgentArgs) -> Result<u8, Failure> {
+pub async fn repl(args: AgentArgs, settings: &Settings) -> Result<u8, Failure> {
     let style = setup::style(args.color, &std::io::stdout());
     let files = setup::gather(&args.file, &args.tools)?;
-    let agent = setup::agent(&args, false)
-        .await?
-        .approver(Consent)
-        .build()?;
+    let (builder, servers) = setup::agent(&args, settings, false).await?;
+    let agent = builder.approver(Consent).build()?;
     let mut session = agent.session(args.session.as_deref())?;
     let mut note = setup::bring(files, &mut session)?;
     let mut lines = editor()?;
@@ -85,6 +81,16 @@ pub async fn repl(args: AgentArgs) -> Result<u8, Failure> {
                 let entries = folder.map_or_else(|| Ok(Vec::new()), |folder| files::list(&folder));
                 print(&table(&entries?))?;
             }
+            "/prompts" => print(&prompts::list(&servers).await)?,
+            command if prompts::is_one(command, &servers) => {
+                match prompts::text(command, &servers).await {
+                    Ok(text) => {
+                        print(&format!("{}\n", style.dim(&printable(&text))))?;
+                        turn(&agent, &mut session, &text, style).await?;
+                    }
+                    Err(error) => print(&format!("{}\n", style.red(&format!("error: {error}"))))?,
+                }
+            }
             other if other.starts_with('/') && !other.contains(char::is_whitespace) => {
                 print(&format!(
                     "there is no command `{other}`; /help lists them\n"
@@ -100,6 +106,7 @@ pub async fn repl(args: AgentArgs) -> Result<u8, Failure> {
         }
     }
     agent.close(&session).await;
+    servers::close(servers).await;
     Ok(exit::ANSWERED)
 }
 
@@ -229,34 +236,6 @@ impl Validator for Prompt {
             Ok(ValidationResult::Incomplete)
         } else {
             Ok(ValidationResult::Valid(None))
-        }
-    }
-}
-
-/// Asks the person at the terminal.
-struct Consent;
-
-#[async_trait]
-impl Approver for Consent {
-    async fn decide(&self, call: &ToolCall, reason: &str) -> Decision {
-        if !std::io::stdin().is_terminal() {
-            return Decision::Unavailable;
-        }
-        let question = format!(
-            "● {} {}\n  {reason}\n  run it? [y/N] ",
-            call.name, call.arguments
-        );
-        let question = glm_agent::render::terminal::printable(&question);
-        let answer = tokio::task::spawn_blocking(move || {
-            print(&question).ok()?;
-            let mut line = String::new();
-            std::io::stdin().read_line(&mut line).ok()?;
-            Some(line)
-        });
-        match answer.await {
-            Ok(Some(line)) if matches!(line.trim(), "y" | "Y" | "yes") => Decision::Approve,
-            Ok(Some(_)) => Decision::Deny("the user did not allow this call".to_owned()),
-            _ => Decision::Unavailable,
         }
     }
 }

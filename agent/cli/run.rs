@@ -4,42 +4,67 @@ use std::io::Write;
 
 use anyhow::Context;
 use glm_agent::{
-    Agent, Observer, Run, Session, StopReason,
+    Agent, Answer, Error, Observer, Run, Session, StopReason,
+    event::CallId,
     render::{Jsonl, Terminal},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    args::RunArgs,
+    args::{Color, ReportArgs, RunArgs},
+    consent::Consent,
     exit::{self, Failure},
-    interrupt, setup,
+    interrupt, servers,
+    settings::Settings,
+    setup,
 };
 
+/// What a run is begun or taken up with.
+pub enum Input {
+    /// A task.
+    Task(String),
+    /// Answers to calls that wait.
+    Answers(Vec<(CallId, Answer)>),
+}
+
 /// Does the task and prints the answer.
-pub async fn run(args: RunArgs) -> Result<u8, Failure> {
+pub async fn run(args: RunArgs, settings: &Settings) -> Result<u8, Failure> {
     let mut task = task(&args)?;
     let files = setup::gather(&args.agent.file, &args.agent.tools)?;
-    let quiet = args.quiet || args.json;
-    let agent = setup::agent(&args.agent, args.quiet).await?.build()?;
+    let (builder, servers) = setup::agent(&args.agent, settings, args.report.quiet).await?;
+    let agent = builder.approver(Consent).build()?;
     let mut session = agent.session(args.agent.session.as_deref())?;
     if let Some(note) = setup::bring(files, &mut session)? {
         task = format!("{note}\n\n{task}");
     }
+    let input = Input::Task(task);
+    let done = watched(&agent, &mut session, input, &args.report, args.agent.color).await;
+    servers::close(servers).await;
+    done
+}
+
+/// Runs, shows what happens, and reports how it ended.
+pub async fn watched(
+    agent: &Agent,
+    session: &mut Session,
+    input: Input,
+    report: &ReportArgs,
+    color: Color,
+) -> Result<u8, Failure> {
     let mut json = Jsonl::new(std::io::stdout());
-    let style = setup::style(args.agent.color, &std::io::stderr());
+    let style = setup::style(color, &std::io::stderr());
     let terminal = Terminal::progress(std::io::stderr(), style);
     let mut terminal = setup::with_links(terminal, &std::io::stderr(), session.files());
-    let observer: &mut dyn Observer = if args.json {
+    let observer: &mut dyn Observer = if report.json {
         &mut json
-    } else if quiet {
+    } else if report.quiet {
         &mut ()
     } else {
         &mut terminal
     };
-    let result = say(&agent, &mut session, &task, observer).await;
-    agent.close(&session).await;
-    let run = result?;
-    finish(&args, &run)
+    let result = say(agent, session, input, observer).await;
+    agent.close(session).await;
+    finish(report, &result?)
 }
 
 /// The task: an argument never reads stdin, or it would hang on an open pipe.
@@ -62,17 +87,20 @@ fn task(args: &RunArgs) -> Result<String, Failure> {
 async fn say(
     agent: &Agent,
     session: &mut Session,
-    task: &str,
+    input: Input,
     observer: &mut dyn Observer,
-) -> Result<Run, Failure> {
+) -> Result<Run, Error> {
     let stop = CancellationToken::new();
     let signal = interrupt::watch(&stop);
-    let run = agent.say_watched(session, task, observer, stop).await;
+    let run = match input {
+        Input::Task(task) => agent.say_watched(session, &task, observer, stop).await,
+        Input::Answers(answers) => agent.answer(session, answers, observer, stop).await,
+    };
     signal.abort();
-    Ok(run?)
+    run
 }
 
-fn finish(args: &RunArgs, run: &Run) -> Result<u8, Failure> {
+fn finish(args: &ReportArgs, run: &Run) -> Result<u8, Failure> {
     if let Some(path) = &args.output {
         std::fs::write(path, format!("{}\n", run.answer))
             .with_context(|| format!("cannot write the answer to `{}`", path.display()))?;
@@ -107,7 +135,9 @@ fn explain(run: &Run) -> Result<(), Failure> {
             "interrupted\nhint: `glm session show {}` shows how far it came",
             run.session
         ),
-        (StopReason::ApprovalNeeded | StopReason::Failed, None) => "the run failed".to_owned(),
+        (StopReason::ApprovalNeeded | StopReason::ResultNeeded | StopReason::Failed, None) => {
+            "the run failed".to_owned()
+        }
     };
     let lead = if run.reason == StopReason::Failed {
         "error"

@@ -38,6 +38,8 @@ pub fn session(command: &SessionCommand) -> Result<u8, Failure> {
                 observer.event(event);
             }
         }
+        // The one command of these that needs an agent is dispatched by itself.
+        SessionCommand::Resume(_) => {}
         SessionCommand::Files {
             id,
             names,

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use glm_agent::{
-    Agent, AgentBuilder, Budget, Session, Tool, engine,
+    Agent, AgentBuilder, Budget, Policy, Session, Tool, engine,
     files::{self, Gathered},
     model::{Engine, Sampling},
     paths,
@@ -17,15 +17,18 @@ use glm_agent::{
     tools::{
         fetch::{self, FetchLimits},
         manifest,
+        mcp::Server,
         net_guard::NetGuard,
         python::{Limits, Python},
     },
 };
 
 use crate::{
-    args::{AgentArgs, Color, ToolArgs},
+    args::{AgentArgs, Color, OwnTools, ToolArgs},
     exit::Failure,
     progress::Progress,
+    servers,
+    settings::Settings,
 };
 
 /// What the model is offered when the user names nothing. A small model does
@@ -35,17 +38,29 @@ const DEFAULT_TOOLS: [&str; 2] = [PYTHON, "web_fetch"];
 /// The tool that sees the session's files.
 const PYTHON: &str = "python";
 
-/// The agent that the flags describe, but for who gives consent.
-pub async fn agent(args: &AgentArgs, quiet: bool) -> Result<AgentBuilder, Failure> {
+/// The agent that the flags describe, but for who gives consent; and the servers
+/// that it gets tools from.
+pub async fn agent(
+    args: &AgentArgs,
+    settings: &Settings,
+    quiet: bool,
+) -> Result<(AgentBuilder, Vec<Arc<Server>>), Failure> {
     // Tools first: a mistyped name should not wait for the model to load.
     let progress = Arc::new(Progress::new(quiet));
-    let tools = tools(&args.tools, &progress, None)?;
+    let tools = tools(&args.tools.own, &progress, None)?;
+    let servers = servers::connect(&args.tools, settings, &progress).await?;
     let engine = engine_of(args, &progress).await?;
     let makers = engine.profile().sampling();
     let mut builder = Agent::builder()
         .shared_engine(engine)
         .tools(tools)
-        .policy(args.approve.into())
+        .policy(Policy {
+            mode: args.approve.into(),
+            rules: settings.rules.clone(),
+        })
+        .secrets(settings.secrets())
+        .jobs(args.jobs.into())
+        .setup(args.recorded())
         .tool_choice(args.tool_choice.clone())
         .budget(Budget {
             steps: args.max_steps,
@@ -59,13 +74,16 @@ pub async fn agent(args: &AgentArgs, quiet: bool) -> Result<AgentBuilder, Failur
             seed: args.seed,
             ..makers
         });
+    for server in &servers {
+        builder = builder.source(Arc::clone(server) as _);
+    }
     if let Some(system) = &args.system {
         builder = builder.system(system);
     }
     if !args.ephemeral {
         builder = builder.sessions(paths::sessions_dir()?);
     }
-    Ok(builder)
+    Ok((builder, servers))
 }
 
 async fn engine_of(args: &AgentArgs, progress: &Progress) -> Result<Arc<dyn Engine>, Failure> {
@@ -106,7 +124,7 @@ async fn local(_args: &AgentArgs, _progress: &Progress) -> Result<Arc<dyn Engine
 /// The tools that the flags name; in the sandbox, a call may take as long as `wall`
 /// says.
 pub fn tools(
-    args: &ToolArgs,
+    args: &OwnTools,
     progress: &Arc<Progress>,
     wall: Option<Duration>,
 ) -> Result<Vec<Tool>, Failure> {
@@ -162,7 +180,7 @@ pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
 
 /// Finds the files that the user brings along, before anything takes long.
 pub fn gather(files: &[PathBuf], tools: &ToolArgs) -> Result<Gathered, Failure> {
-    let offered = &tools.tools;
+    let offered = &tools.own.tools;
     let is_python = |name: &String| name.trim() == PYTHON;
     if !files.is_empty() && !offered.is_empty() && !offered.iter().any(is_python) {
         return Err(Failure::usage(anyhow!(

@@ -9,7 +9,7 @@ use glm_agent::{
     model::{ToolCall, ToolSpec},
     paths,
     render::Terminal,
-    tools::{Registry, text::after},
+    tools::{Registry, Source, mcp::Server, text::after},
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -20,24 +20,35 @@ use crate::{
     interrupt,
     progress::Progress,
     run::ignore_closed,
+    servers,
+    settings::Settings,
     setup,
 };
 
 /// Runs the command.
-pub async fn tools(command: ToolsCommand) -> Result<u8, Failure> {
+pub async fn tools(command: ToolsCommand, settings: &Settings) -> Result<u8, Failure> {
     match command {
-        ToolsCommand::List { json, tools } => list(json, &tools),
+        ToolsCommand::List { json, tools } => list(json, &tools, settings).await,
+        ToolsCommand::Schema { name, tools } => schema(&name, &tools, settings).await,
         ToolsCommand::Call {
             name,
             arguments,
             options,
-        } => call(&name, &arguments, options).await,
+        } => call(&name, &arguments, options, settings).await,
     }
 }
 
-/// The tools; each may take as long as `timeout` says.
-fn registry(args: &ToolArgs, timeout: Option<Duration>) -> Result<Registry, Failure> {
-    let mut tools = setup::tools(args, &Arc::new(Progress::new(false)), timeout)?;
+/// The tools, those of servers included, which live for as long as it is kept; each
+/// may take as long as `timeout` says.
+async fn registry(
+    args: &ToolArgs,
+    settings: &Settings,
+    timeout: Option<Duration>,
+) -> Result<(Registry, Vec<Arc<Server>>), Failure> {
+    let progress = Arc::new(Progress::new(false));
+    let mut tools = setup::tools(&args.own, &progress, timeout)?;
+    let servers = servers::connect(args, settings, &progress).await?;
+    tools.extend(servers.iter().flat_map(|server| server.tools()));
     if let Some(timeout) = timeout {
         // The sandbox keeps its limit itself: its first use takes longer.
         let limited = |tool: Tool| {
@@ -49,11 +60,14 @@ fn registry(args: &ToolArgs, timeout: Option<Duration>) -> Result<Registry, Fail
         };
         tools = tools.into_iter().map(limited).collect();
     }
-    Ok(Registry::new(tools).map_err(glm_agent::Error::from)?)
+    let registry = Registry::new(tools).map_err(glm_agent::Error::from)?;
+    Ok((registry.with_secrets(settings.secrets()), servers))
 }
 
-fn list(json: bool, args: &ToolArgs) -> Result<u8, Failure> {
-    let specs = registry(args, None)?.specs();
+async fn list(json: bool, args: &ToolArgs, settings: &Settings) -> Result<u8, Failure> {
+    let (registry, servers) = registry(args, settings, None).await?;
+    let specs = registry.specs();
+    servers::close(servers).await;
     let mut text = String::new();
     if json {
         text = serde_json::to_string_pretty(&specs).map_err(anyhow::Error::from)? + "\n";
@@ -62,6 +76,34 @@ fn list(json: bool, args: &ToolArgs) -> Result<u8, Failure> {
             text += &format!("{:<16} {}\n", spec.name(), describe(spec));
         }
     }
+    ignore_closed(std::io::stdout().write_all(text.as_bytes()))?;
+    Ok(exit::ANSWERED)
+}
+
+/// Whoever names a built-in tool need not offer it, too; and whoever names one of a
+/// server wants no other.
+fn just(args: &mut ToolArgs, name: &str) {
+    if args.own.tools.is_empty() {
+        let of_server = name.contains("__");
+        args.own
+            .tools
+            .push(if of_server { "none" } else { name }.to_owned());
+    }
+}
+
+/// Prints what the model is told of one tool.
+async fn schema(name: &str, args: &ToolArgs, settings: &Settings) -> Result<u8, Failure> {
+    let mut args = args.clone();
+    just(&mut args, name);
+    let (registry, servers) = registry(&args, settings, None).await?;
+    servers::close(servers).await;
+    let Some(tool) = registry.get(name) else {
+        let names = registry.names().collect::<Vec<_>>().join(", ");
+        return Err(Failure::usage(anyhow!(
+            "there is no tool `{name}` on offer; there are: {names}\nhint: --tools FILE offers those of a manifest"
+        )));
+    };
+    let text = format!("{:#}\n", serde_json::json!(tool.spec()));
     ignore_closed(std::io::stdout().write_all(text.as_bytes()))?;
     Ok(exit::ANSWERED)
 }
@@ -81,19 +123,21 @@ pub fn describe(spec: &ToolSpec) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-async fn call(name: &str, arguments: &str, options: CallOptions) -> Result<u8, Failure> {
+async fn call(
+    name: &str,
+    arguments: &str,
+    options: CallOptions,
+    settings: &Settings,
+) -> Result<u8, Failure> {
     let CallOptions {
         timeout,
         session,
         file,
         mut tools,
     } = options;
-    // Whoever names a built-in tool need not offer it too.
-    if tools.tools.is_empty() {
-        tools.tools.push(name.to_owned());
-    }
+    just(&mut tools, name);
     let files = setup::gather(&file, &tools)?;
-    let registry = registry(&tools, timeout)?;
+    let (registry, servers) = registry(&tools, settings, timeout).await?;
     let arguments = arguments_of(&registry, name, arguments)?;
     let mut session = match session {
         Some(name) => Session::open(&paths::sessions_dir()?, Some(&name))?,
@@ -111,6 +155,7 @@ async fn call(name: &str, arguments: &str, options: CallOptions) -> Result<u8, F
     let result = call_by_hand(&registry, &mut session, call, &mut said, stop.clone()).await;
     signal.abort();
     registry.close(session.id()).await;
+    servers::close(servers).await;
     match result? {
         _ if stop.is_cancelled() => Ok(exit::INTERRUPTED),
         Ok(output) => {

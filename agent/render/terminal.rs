@@ -231,6 +231,13 @@ impl<W: Write> Terminal<W> {
         }
     }
 
+    /// Why a call does not run.
+    fn refusal(&mut self, id: &CallId, reason: &str) {
+        self.open.retain(|(open, _)| open != id);
+        let lines: Vec<&str> = reason.lines().collect();
+        self.outcome(Status::Error, &lines, "");
+    }
+
     fn more(&mut self, count: usize, what: &str) {
         self.line(&self.style.dim(&format!("    … {count} more {what}")));
     }
@@ -263,15 +270,21 @@ impl<W: Write + Send> Observer for Terminal<W> {
                 id,
                 name,
                 arguments,
+                ..
             } => self.call(id, name, arguments),
             EventKind::ToolResult {
                 id, status, output, ..
             } => self.result(id, *status, output),
-            EventKind::Denied { id, reason } => {
-                self.open.retain(|(open, _)| open != id);
-                let lines: Vec<&str> = reason.lines().collect();
-                self.outcome(Status::Error, &lines, "");
+            EventKind::Rejected {
+                id,
+                name,
+                arguments,
+                reason,
+            } => {
+                self.call(id, name, arguments);
+                self.refusal(id, reason);
             }
+            EventKind::Denied { id, reason } => self.refusal(id, reason),
             EventKind::UserMessage { content } if self.words == Words::Whole => {
                 let shown = format!("› {}", printable(content));
                 self.line(&self.style.bold(&shown));
@@ -293,6 +306,7 @@ impl<W: Write + Send> Observer for Terminal<W> {
                 }
             }
             EventKind::SessionStarted { .. }
+            | EventKind::ToolsChanged { .. }
             | EventKind::UserMessage { .. }
             | EventKind::ApprovalRequested { .. }
             | EventKind::Approved { .. }

@@ -1,11 +1,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use glm_agent_tools::ToolOutput;
+mod waiting;
+
+use glm_agent_tools::{Effects, ToolOutput};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::event::Status;
+use crate::{event::Status, policy::Mode};
 
 const NETWORK: Effects = Effects {
     reads: false,
@@ -75,28 +77,49 @@ impl Log {
         })
     }
 
-    fn next(&self, budget: Budget, policy: Policy, effects: Effects) -> Step {
-        State::fold(&self.0).next(&Rules {
-            budget: &budget,
-            policy,
-            tool_choice: &ToolChoice::Auto,
-            effects: &|_| effects,
-            now: at(self.0.len() as i64),
-        })
+    fn next(&self, budget: Budget, mode: Mode, effects: Effects) -> Step {
+        self.step(&budget, mode, &ToolChoice::Auto, effects)
     }
 
     fn choosing(&self, tool_choice: &ToolChoice) -> Step {
-        State::fold(&self.0).next(&Rules {
-            budget: &Budget::default(),
-            policy: Policy::Auto,
+        self.step(
+            &Budget::default(),
+            Mode::Auto,
             tool_choice,
-            effects: &|_| Effects::default(),
+            Effects::default(),
+        )
+    }
+
+    /// The tools are `t`, whose arguments may be anything but `null`, and `away`,
+    /// which is run elsewhere.
+    fn step(
+        &self,
+        budget: &Budget,
+        mode: Mode,
+        tool_choice: &ToolChoice,
+        effects: Effects,
+    ) -> Step {
+        State::fold(&self.0).next(&Rules {
+            budget,
+            policy: &mode.into(),
+            tool_choice,
+            check: &|call| match &call.arguments {
+                Value::Null => Err(Misfit::Arguments("no arguments".into())),
+                arguments => Ok(arguments.clone()),
+            },
+            facts: &|tool, arguments| Facts {
+                tool: tool.to_owned(),
+                arguments: arguments.clone(),
+                effects,
+                external: tool == "away",
+                ..Facts::default()
+            },
             now: at(self.0.len() as i64),
         })
     }
 
     fn plain(&self) -> Step {
-        self.next(Budget::default(), Policy::Auto, Effects::default())
+        self.next(Budget::default(), Mode::Auto, Effects::default())
     }
 }
 
@@ -122,6 +145,7 @@ fn planned(id: &str, n: u32) -> PlannedCall {
     PlannedCall {
         id: id.into(),
         call: call(n),
+        allowed_by: None,
     }
 }
 
@@ -163,8 +187,12 @@ fn where_no_tool_may_be_called_none_is() {
     let Step::Refuse(calls) = log.choosing(&ToolChoice::None) else {
         panic!("it is called");
     };
-    let reason = "this call was not run: no tool may be called; answer without";
-    assert_eq!(calls, [("call_1".to_owned(), reason.to_owned())]);
+    let refusal = Refusal {
+        id: "call_1".into(),
+        reason: "this call was not run: no tool may be called; answer without".into(),
+        misfit: None,
+    };
+    assert_eq!(calls, [refusal]);
 }
 
 #[test]
@@ -215,7 +243,7 @@ fn each_limit_asks_for_a_last_word_and_then_ends_the_run() {
             limit: Some(reason),
             tool_choice: ToolChoice::None,
         };
-        assert_eq!(spent.next(budget, Policy::Auto, Effects::default()), last);
+        assert_eq!(spent.next(budget, Mode::Auto, Effects::default()), last);
     }
     // A call in the last word does not count.
     let over = spent.reply(
@@ -235,7 +263,7 @@ fn a_reply_that_time_cut_off_gets_a_last_word_and_one_the_user_stopped_does_not(
         ..Budget::default()
     };
     assert_eq!(
-        log.next(budget, Policy::Auto, Effects::default()),
+        log.next(budget, Mode::Auto, Effects::default()),
         Step::Generate {
             limit: Some(StopReason::TimeLimit),
             tool_choice: ToolChoice::None,
@@ -274,7 +302,7 @@ fn the_fourth_same_call_in_a_row_is_refused_and_another_one_is_not() {
     let Step::Refuse(refused) = same.plain() else {
         unreachable!("{:?}", same.plain())
     };
-    let ids: Vec<_> = refused.into_iter().map(|(id, _)| id).collect();
+    let ids: Vec<_> = refused.into_iter().map(|refusal| refusal.id).collect();
     assert_eq!(ids, ["call_4"]);
 }
 
@@ -285,8 +313,12 @@ fn outside_text_makes_acting_calls_wait_for_consent() {
         .result("call_1", true)
         .turn(vec![Segment::Call(call(2))]);
     let plan = planned("call_2", 2);
-    let next = |log: &Log, effects| log.next(Budget::default(), Policy::Auto, effects);
-    assert_eq!(next(&log, NETWORK), Step::CallTools(vec![plan.clone()]));
+    let next = |log: &Log, effects| log.next(Budget::default(), Mode::Auto, effects);
+    assert_eq!(
+        next(&log, Effects::default()),
+        Step::CallTools(vec![plan.clone()])
+    );
+    assert!(matches!(next(&log, NETWORK), Step::AwaitApproval(_)));
     let Step::AwaitApproval(asked) = next(&log, HOST) else {
         unreachable!("{:?}", next(&log, HOST))
     };
@@ -294,7 +326,11 @@ fn outside_text_makes_acting_calls_wait_for_consent() {
     assert_eq!(calls, std::slice::from_ref(&plan));
 
     let id = "call_2".to_owned();
-    let approved = Log(log.0.clone()).add(EventKind::Approved { id: id.clone() });
+    let approved = Log(log.0.clone()).add(EventKind::Approved {
+        id: id.clone(),
+        arguments: None,
+        always: false,
+    });
     assert_eq!(next(&approved, HOST), Step::CallTools(vec![plan]));
     let denied = log.add(EventKind::Denied {
         id,
@@ -307,7 +343,7 @@ fn outside_text_makes_acting_calls_wait_for_consent() {
 fn a_call_made_by_hand_is_none_of_the_conversation() {
     let asked = Log::asked().turn(vec![Segment::Call(call(1))]);
     let beside = Log(asked.0.clone()).result("user_1", true);
-    let next = |log: &Log| log.next(Budget::default(), Policy::Auto, HOST);
+    let next = |log: &Log| log.next(Budget::default(), Mode::Auto, HOST);
     assert_eq!(next(&beside), Step::CallTools(vec![planned("call_1", 1)]));
     assert_eq!(next(&beside), next(&asked));
 }
@@ -320,6 +356,7 @@ fn closing_a_run_gives_every_open_call_a_result() {
             id: "call_1".into(),
             name: "t".into(),
             arguments: json!({ "n": 1 }),
+            allowed_by: None,
         });
     let state = State::fold(&log.0);
     let mut closed = log;
@@ -348,6 +385,7 @@ fn closing_a_run_gives_every_open_call_a_result() {
                     completion_tokens: 1,
                 },
                 steps: 1,
+                pending: vec![],
                 session: "s".into(),
             },
         ]
@@ -376,7 +414,24 @@ fn events() -> impl Strategy<Value = Vec<EventKind>> {
                 limit: None,
             }
         }),
-        id().prop_map(|id| EventKind::Approved { id }),
+        (id(), any::<bool>()).prop_map(|(id, always)| EventKind::Approved {
+            id,
+            arguments: None,
+            always,
+        }),
+        id().prop_map(|id| EventKind::ApprovalRequested {
+            id,
+            reason: "r".into()
+        }),
+        Just(EventKind::RunEnded {
+            answer: String::new(),
+            reason: StopReason::ApprovalNeeded,
+            error: None,
+            usage: Usage::default(),
+            steps: 0,
+            pending: vec![],
+            session: "s".into(),
+        }),
         id().prop_map(|id| EventKind::Denied {
             id,
             reason: "d".into()

@@ -21,6 +21,37 @@ fn custom_tool_answers_from_its_tools_result() {
 }
 
 #[test]
+fn the_tools_of_the_manifest_are_on_offer_and_run() {
+    let glm = crate::glm::Glm::new();
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tools.toml");
+    let listed = glm.run(&["tools", "list", "--json", "--tools", manifest]);
+    let specs: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let names: Vec<_> = specs.as_array().unwrap().iter().collect();
+    let names: Vec<_> = names.iter().map(|s| &s["function"]["name"]).collect();
+    assert_eq!(names, ["forecast", "word_count"]);
+    let arguments = r#"{"text": "three short words"}"#;
+    let counted = glm.run(&[
+        "tools",
+        "call",
+        "word_count",
+        arguments,
+        "--tools",
+        manifest,
+    ]);
+    assert_eq!((counted.stdout.as_str(), counted.code), ("3\n", Some(0)));
+    // Wrong arguments do not leave this machine.
+    let arguments = r#"{"latitude": 91, "longitude": "7.5"}"#;
+    let wrong = glm.run(&["tools", "call", "forecast", arguments, "--tools", manifest]);
+    assert_eq!(wrong.code, Some(1));
+    assert!(
+        wrong
+            .stderr
+            .contains("`latitude`: expected at most 90, got 91"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
 fn automate_prints_a_result_for_each_task() {
     let output = example("automate").output().unwrap();
     let results = crate::glm::parse(&String::from_utf8(output.stdout).unwrap());

@@ -58,6 +58,7 @@ impl Glm {
             .args(args)
             .current_dir(self.home.path())
             .env("GLM_DATA_DIR", self.home.path().join("data"))
+            .env("GLM_CONFIG_DIR", self.home.path().join("config"))
             .env("NO_COLOR", "1")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
@@ -100,6 +101,7 @@ pub fn stable(events: &[Value]) -> Vec<Value> {
     for event in &mut events {
         let event = event.as_object_mut().unwrap();
         event.shift_remove("time");
+        event.shift_remove("setup");
         if event.contains_key("session") {
             event.insert("session".into(), "ID".into());
         }

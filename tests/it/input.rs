@@ -75,7 +75,7 @@ fn tools_files_that_are_none() {
         ),
         (
             "idle.json",
-            r#"{"tools": [{"name": "x", "description": "x", "parameters": {}}]}"#,
+            r#"{"tools": [{"name": "x", "description": "x", "command": []}]}"#,
         ),
         (
             "schema.json",

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use glm_agent::{
     Agent, Artifact, EventKind, Session, StopReason, Tool, ToolContext, ToolError, ToolOutput,
-    engine::Scripted,
+    engine::Scripted, model::Message, view,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, watch};
 
 #[derive(Deserialize, JsonSchema)]
 struct Nothing {}
@@ -30,19 +30,52 @@ fn meeting(all: usize) -> Tool {
     )
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Number {
+    n: u64,
+}
+
+/// A tool that ends only when `all` calls of it run at the same time, and then the
+/// last call first.
+fn reversing(all: u64) -> Tool {
+    let barrier = Arc::new(Barrier::new(all as usize));
+    let (ended, _) = watch::channel(all);
+    Tool::new("meet", "d", move |args: Number, _: ToolContext| {
+        let (barrier, ended) = (Arc::clone(&barrier), ended.clone());
+        async move {
+            barrier.wait().await;
+            let mut left = ended.subscribe();
+            left.wait_for(|left| *left == args.n + 1).await.unwrap();
+            ended.send_replace(args.n);
+            Ok(args.n.to_string())
+        }
+    })
+}
+
 #[tokio::test]
-async fn the_calls_of_one_turn_run_at_the_same_time() {
-    let calls = ["meet\n{}"; 3].join("<|assistant|>");
+async fn the_calls_of_one_turn_run_at_the_same_time_and_come_back_in_order() {
+    let calls: Vec<String> = (0..12).map(|n| format!("meet\n{{\"n\": {n}}}")).collect();
+    let calls = calls.join("<|assistant|>");
     let agent = Agent::builder()
         .engine(Scripted::new([calls.as_str(), "\nAll met."]).unwrap())
-        .tool(meeting(3))
+        .tool(reversing(12))
         .build()
         .unwrap();
-    let run = agent.run("Meet").await.unwrap();
+    let mut session = agent.session(None).unwrap();
+    let run = agent.say(&mut session, "Meet").await.unwrap();
     assert_eq!(
         (run.answer.as_str(), run.reason),
         ("All met.", StopReason::Answered)
     );
+    let messages = view(session.events(), 1000).messages;
+    let seen: Vec<_> = messages
+        .iter()
+        .filter_map(|message| match message {
+            Message::Observation { content, .. } => content.parse::<u64>().ok(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(seen, (0..12).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@
 
 mod beginning;
 mod by_hand;
+mod commands;
 mod context;
 mod doctor;
 mod examples;
@@ -20,9 +21,14 @@ mod hub;
 mod input;
 mod library;
 mod local;
+mod mcp;
 mod model;
+#[path = "../support/npm.rs"]
+mod npm;
+mod policy;
 mod prompt;
 mod pull;
+mod resume;
 mod run;
 mod sandbox;
 mod sandbox_packs;

@@ -12,6 +12,7 @@ fn calls_and_results_are_shown_and_escapes_are_not_obeyed() {
             id: "call_1".into(),
             name: "python".into(),
             arguments: json!("x = 1\nprint(x)"),
+            allowed_by: None,
         },
         EventKind::ToolResult {
             id: "call_1".into(),
@@ -102,6 +103,7 @@ fn call(id: &str) -> EventKind {
         id: id.into(),
         name: "python".into(),
         arguments: json!("work()"),
+        allowed_by: None,
     }
 }
 
