@@ -43,7 +43,12 @@ pub mod session;
 pub mod state;
 pub mod view;
 
+#[cfg(doctest)]
+#[doc = include_str!("../tools/README.md")]
+struct ToolsReadme;
+
 pub use agent::{Agent, AgentBuilder, Run, resume_tools};
+pub use async_trait::async_trait;
 pub use budget::Budget;
 pub use by_hand::call_by_hand;
 pub use driver::{Answer, Approver, Observer};

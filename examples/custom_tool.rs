@@ -20,19 +20,15 @@ async fn locker_code(args: Locker, _cx: ToolContext) -> Result<String, ToolError
     }
 }
 
+pub fn tool() -> Tool {
+    Tool::new("get_locker_code", "Code of a person's locker", locker_code)
+}
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let tool = Tool::new("get_locker_code", "Code of a person's locker", locker_code);
-    let agent = Agent::builder()
-        .engine(engine::load("smol-glm").await?)
-        .tool(tool)
-        .build()?;
-    println!(
-        "{}",
-        agent
-            .run("What is the code of Dana's locker?")
-            .await?
-            .answer
-    );
+async fn main() -> Result<(), glm_agent::Error> {
+    let engine = engine::load("smol-glm").await?;
+    let agent = Agent::builder().engine(engine).tool(tool()).build()?;
+    let run = agent.run("What is the code of Dana's locker?").await?;
+    println!("{}", run.answer);
     Ok(())
 }

@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 
 use crate::{
     Error, Granted, PastCall, Secrets, Tool, ToolContext, ToolError, ToolOutput,
-    schema::{Problem, Schema},
+    schema::{Problem, Schema, folded},
     text,
     tool::is_name,
 };
 
 /// Problems with the arguments that are listed at most.
 const PROBLEMS: usize = 5;
+
+/// Names that are listed at most, where there is none such as was called.
+const NAMES: usize = 20;
 
 /// Tools on offer, in the order in which they were given.
 #[derive(Debug, Default)]
@@ -158,13 +161,36 @@ impl Registry {
         if names.is_empty() {
             return Misfit::Name(format!("there is no tool {}", quoted(name)));
         }
-        names.sort_by_cached_key(|known| strsim::damerau_levenshtein(short(name), known));
-        let names = names.join("`, `");
+        names.sort_by_cached_key(|known| distance(short(name), known));
+        let more = names.len().saturating_sub(NAMES);
+        names.truncate(NAMES);
+        let mut names = format!("`{}`", names.join("`, `"));
+        if more > 0 {
+            names.push_str(&format!(" and {more} more"));
+        }
         Misfit::Name(format!(
-            "there is no tool {}; there are: `{names}`",
+            "there is no tool {}; there are: {names}",
             quoted(name)
         ))
     }
+}
+
+/// How far a name is from one that there is: in letters, whatever their case and
+/// whatever stands between words or before them.
+fn distance(name: &str, known: &str) -> usize {
+    let own = |name: &str| {
+        let parts = name.rsplit([':', '.', '/']);
+        folded(parts.into_iter().next().unwrap_or(name))
+    };
+    // A server's tool is known by the server's name and its own.
+    let without_server = known.split_once("__").map_or(known, |(_, tool)| tool);
+    let between = |name: &str, known: &str| strsim::damerau_levenshtein(name, &folded(known));
+    let candidates = [
+        between(&folded(name), known),
+        between(&own(name), known),
+        between(&own(name), without_server),
+    ];
+    candidates.into_iter().min().unwrap_or(usize::MAX)
 }
 
 /// The checked form of a tool's parameters; `None` if it takes raw text.

@@ -3,6 +3,7 @@
 
 mod coerce;
 mod derive;
+mod readable;
 
 use std::fmt;
 
@@ -10,9 +11,12 @@ use jsonschema::{
     ValidationError,
     error::{TypeKind, ValidationErrorKind as Kind},
 };
+use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::Value;
 
+pub(crate) use coerce::folded;
 pub use derive::parameters_of;
+pub use readable::readable;
 
 /// Deepest nesting of schemas and arguments: what `serde_json` reads at most,
 /// and far below what the stack holds.
@@ -57,24 +61,28 @@ impl fmt::Display for Problem {
 impl Schema {
     /// Compiles a schema. References lead only within it; nothing is fetched.
     ///
+    /// Formats are checked. An object that names properties and says nothing of
+    /// others takes no others: what nobody asked for is a slip of the model.
+    ///
     /// # Errors
     /// If it is no valid schema: what is wrong, and where in it.
     pub fn compile(source: &Value) -> Result<Self, String> {
         if !shallower(source, DEPTH) {
             return Err(format!("it is nested more than {DEPTH} deep"));
         }
-        let validator =
-            jsonschema::options()
-                .offline()
-                .build(source)
-                .map_err(|error| match error.instance_path().as_str() {
-                    "" => error.to_string(),
-                    place => format!("{error} at {place}"),
-                })?;
-        Ok(Self {
-            source: source.clone(),
-            validator,
-        })
+        let mut source = source.clone();
+        if let Ok(schema) = (&mut source).try_into() {
+            RecursiveTransform(close).transform(schema);
+        }
+        let validator = jsonschema::options()
+            .offline()
+            .should_validate_formats(true)
+            .build(&source)
+            .map_err(|error| match error.instance_path().as_str() {
+                "" => error.to_string(),
+                place => format!("{error} at {place}"),
+            })?;
+        Ok(Self { source, validator })
     }
 
     /// The arguments in the form that the schema asks for.
@@ -82,7 +90,8 @@ impl Schema {
     /// Put right are: numbers, truth values, arrays and objects written as
     /// strings; numbers where a string is asked for; whole floats where an
     /// integer is; one value where an array of such is; options in the wrong
-    /// case; and `null` for what may be left out. Everything else is reported.
+    /// case; names in another case or with other marks between words; and `null`
+    /// for what may be left out. Everything else is reported.
     ///
     /// # Errors
     /// Every place where the arguments do not satisfy the schema.
@@ -170,7 +179,7 @@ impl Schema {
             Kind::MaxItems { limit } => wrong(format!("at most {limit} items")),
             Kind::UniqueItems => wrong("items that all differ".to_owned()),
             Kind::Pattern { pattern } => wrong(format!("text that matches `{pattern}`")),
-            Kind::Format { format } => wrong(format!("a valid {format}")),
+            Kind::Format { format } => wrong(in_format(format)),
             Kind::FalseSchema => wrong("nothing".to_owned()),
             // Rare keywords: the validator's own words.
             _ => wrong(format!("something else ({})", error.masked())),
@@ -202,6 +211,47 @@ impl Schema {
             _ => "a value".to_owned(),
         }
     }
+}
+
+/// Forbids what an object schema does not name, if it names anything and is whole in
+/// itself.
+fn close(schema: &mut schemars::Schema) {
+    let others = [
+        "additionalProperties",
+        "patternProperties",
+        "unevaluatedProperties",
+        "$ref",
+        "$dynamicRef",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "if",
+        "dependentSchemas",
+        "dependencies",
+    ];
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let names = properties.is_some_and(|properties| !properties.is_empty());
+    let whole = others.iter().all(|key| schema.get(*key).is_none());
+    if names && whole {
+        schema.insert("additionalProperties".to_owned(), false.into());
+    }
+}
+
+/// What a format asks for, with an example where its name alone leaves a doubt.
+fn in_format(format: &str) -> String {
+    let example = match format {
+        "date" => "2026-01-31",
+        "time" => "09:30:00Z",
+        "date-time" => "2026-01-31T09:30:00Z",
+        "duration" => "PT1H30M",
+        "email" | "idn-email" => "ann@example.org",
+        "uri" | "iri" => "https://example.org/page",
+        "ipv4" => "192.0.2.1",
+        "ipv6" => "2001:db8::1",
+        "uuid" => "123e4567-e89b-12d3-a456-426614174000",
+        _ => return format!("a valid {format}"),
+    };
+    format!("a {format} such as {example}")
 }
 
 /// `a string`, `an integer`, `null`.

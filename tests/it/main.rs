@@ -11,8 +11,11 @@
 
 mod beginning;
 mod by_hand;
+#[path = "../support/cache.rs"]
+mod cache;
 mod commands;
 mod context;
+mod custom_tool;
 mod doctor;
 mod examples;
 mod files;
@@ -22,6 +25,7 @@ mod input;
 mod library;
 mod local;
 mod mcp;
+mod mcp_server;
 mod model;
 #[path = "../support/npm.rs"]
 mod npm;
@@ -33,5 +37,7 @@ mod run;
 mod sandbox;
 mod sandbox_packs;
 mod session;
+#[path = "../support/venv.rs"]
+mod venv;
 mod verify;
 mod web;

@@ -20,7 +20,7 @@ use super::{
     content::{self, Output},
     pins::Said,
 };
-use crate::{Effects, Invoke, Tool, ToolContext, ToolError, ToolOutput, text};
+use crate::{Effects, Invoke, Tool, ToolContext, ToolError, ToolOutput, schema, text};
 
 /// Longest name that a model is offered.
 const NAME: usize = 64;
@@ -30,10 +30,12 @@ const RESOURCES: usize = 200;
 /// A server's tool as a tool.
 pub(super) fn tool(server: &Arc<Server>, theirs: &model::Tool) -> Tool {
     let description = theirs.description.as_deref().unwrap_or_default();
+    let mut parameters = Value::Object(theirs.input_schema.as_ref().clone());
+    show_descriptions(&mut parameters);
     let spec = ToolSpec::function(
         &name(server.name(), &theirs.name),
-        &readable(description),
-        Value::Object(theirs.input_schema.as_ref().clone()),
+        &visible(description),
+        schema::readable(&parameters),
     );
     let hints = theirs.annotations.as_ref();
     let reads_only = hints.and_then(|h| h.read_only_hint) == Some(true);
@@ -85,7 +87,7 @@ pub(super) fn of_resources(server: &Arc<Server>) -> [Tool; 2] {
 pub(super) fn said(theirs: &model::Tool) -> Said {
     Said {
         tool: theirs.name.to_string(),
-        description: readable(theirs.description.as_deref().unwrap_or_default()),
+        description: visible(theirs.description.as_deref().unwrap_or_default()),
         whole: json!({
             "name": theirs.name,
             "description": theirs.description,
@@ -123,13 +125,27 @@ fn name(server: &str, own: &str) -> String {
 }
 
 /// A description without what people cannot see and a model can.
-fn readable(description: &str) -> String {
+fn visible(description: &str) -> String {
     let hidden = |c: &char| {
         matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
     };
     let seen: String = description.chars().filter(|c| !hidden(c)).collect();
     text::clean(&seen, text::CAP)
+}
+
+/// Makes every description in a schema one that people can see.
+fn show_descriptions(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(show_descriptions),
+        Value::Object(members) => {
+            if let Some(Value::String(description)) = members.get_mut("description") {
+                *description = visible(description);
+            }
+            members.values_mut().for_each(show_descriptions);
+        }
+        _ => {}
+    }
 }
 
 struct Call {
@@ -271,7 +287,7 @@ mod tests {
     #[test]
     fn what_people_cannot_see_is_left_out_of_descriptions() {
         assert_eq!(
-            readable("Adds\u{e0041}\u{e0042} two\u{200b} num\u{202e}bers\u{1b}[8m."),
+            visible("Adds\u{e0041}\u{e0042} two\u{200b} num\u{202e}bers\u{1b}[8m."),
             "Adds two numbers."
         );
     }

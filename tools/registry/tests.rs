@@ -38,6 +38,27 @@ async fn an_unknown_name_is_answered_with_the_nearest_first() {
     );
 }
 
+#[test]
+fn a_name_is_nearest_to_itself_in_another_spelling() {
+    let mut names: Vec<String> = (0..30).map(|n| format!("tool_{n}")).collect();
+    names.extend(["get_weather", "send_mail", "files__read_text_file"].map(str::to_owned));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let registry = registry(&names);
+    for (written, nearest) in [
+        ("getWeather", "get_weather"),
+        ("functions.get_weather", "get_weather"),
+        ("GET-WEATHER", "get_weather"),
+        ("read_text_file", "files__read_text_file"),
+        ("files.read_text_file", "files__read_text_file"),
+        ("sendmail", "send_mail"),
+    ] {
+        let said = registry.check(written, json!({})).unwrap_err().to_string();
+        let start = format!("there is no tool `{written}`; there are: `{nearest}`, ");
+        assert!(said.starts_with(&start), "{said}");
+        assert!(said.ends_with(" and 13 more"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn a_tool_that_takes_too_long_is_stopped() {
     let registry = Registry::new(vec![waiting().timeout(Duration::from_millis(10))]).unwrap();

@@ -1,7 +1,7 @@
 //! Harmless slips of a model put right: the value is clear, only its form is
 //! not the one that the schema asks for.
 
-use std::cell::Cell;
+use std::{cell::Cell, collections::HashMap};
 
 use serde_json::{Map, Number, Value};
 
@@ -167,6 +167,7 @@ impl<'s> Coercion<'s> {
         object: Map<String, Value>,
     ) -> Map<String, Value> {
         let required = |name: &str| list(schema, "required").any(|n| n == name);
+        let object = renamed(schema, object);
         let mut members = Map::with_capacity(object.len());
         for (name, value) in object {
             let property = schema.get("properties").and_then(|p| p.get(&name));
@@ -213,6 +214,50 @@ impl<'s> Coercion<'s> {
         });
         fits_type && fits_option && fits_branch
     }
+}
+
+/// The members under the names that a closed schema has for them, where one differs
+/// from what was written only in case and in the marks between words.
+fn renamed(schema: &Map<String, Value>, object: Map<String, Value>) -> Map<String, Value> {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+        return object;
+    };
+    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+    if !closed || schema.contains_key("patternProperties") {
+        return object;
+    }
+    if object.keys().all(|name| properties.contains_key(name)) {
+        return object;
+    }
+    let written = by_folded(object.keys());
+    let known = by_folded(properties.keys());
+    let meant = |name: &str| match (known.get(&folded(name)), written.get(&folded(name))) {
+        (Some(Some(one)), Some(Some(_))) if !properties.contains_key(name) => Some((*one).clone()),
+        _ => None,
+    };
+    let names: Vec<_> = object.keys().map(|name| meant(name)).collect();
+    let members = object.into_iter().zip(names);
+    members
+        .map(|((name, value), meant)| (meant.unwrap_or(name), value))
+        .collect()
+}
+
+/// Names by their folded form; `None` where several have the same.
+fn by_folded<'n>(names: impl Iterator<Item = &'n String>) -> HashMap<String, Option<&'n String>> {
+    let mut folds = HashMap::new();
+    for name in names {
+        folds
+            .entry(folded(name))
+            .and_modify(|one| *one = None)
+            .or_insert(Some(name));
+    }
+    folds
+}
+
+/// A name without what programs' habits of writing differ in.
+pub(crate) fn folded(name: &str) -> String {
+    let letters = name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '.'));
+    letters.flat_map(char::to_lowercase).collect()
 }
 
 /// Entries of a list in the schema, none if there is no such list.

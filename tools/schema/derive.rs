@@ -1,97 +1,37 @@
 //! JSON Schemas from Rust types, short enough for a prompt.
 
-use schemars::{
-    JsonSchema, Schema,
-    generate::SchemaSettings,
-    transform::{RecursiveTransform, Transform},
-};
-use serde_json::{Map, Value, json};
+use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
+use serde_json::{Value, json};
 
-/// The parameters of a tool whose arguments have type `A`.
+use super::readable;
+
+/// The parameters of a tool whose arguments have type `A`, as [`readable`] writes
+/// them.
 ///
-/// Says what the model needs and no more: no titles, no widths of integers, no
-/// `null` for what may be left out, definitions inlined unless they are
-/// recursive. Fields' doc comments are kept; that of the type itself is not,
-/// since the tool has a description of its own.
+/// Fields' doc comments are kept; that of the type itself is not, since the tool has
+/// a description of its own.
 pub fn parameters_of<A: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
-    });
+    let settings = SchemaSettings::draft2020_12()
+        .with(|settings| {
+            settings.inline_subschemas = true;
+            settings.meta_schema = None;
+        })
+        .with_transform(RecursiveTransform(forget_sign));
     let mut schema = settings.into_generator().into_root_schema_for::<A>();
-    RecursiveTransform(simplify).transform(&mut schema);
     schema.remove("description");
     if schema.get("type") == Some(&json!("object")) && schema.get("properties").is_none() {
         schema.insert("properties".to_owned(), json!({}));
     }
-    schema.into()
+    readable(&schema.into())
 }
 
-fn simplify(schema: &mut Schema) {
-    let Some(object) = schema.as_object_mut() else {
-        return;
-    };
-    object.remove("title");
-    if is_number(object.get("type")) {
-        let format = object.shift_remove("format");
-        let unsigned = format.is_some_and(|f| f.as_str().is_some_and(|f| f.starts_with("uint")));
-        if unsigned && object.get("minimum") == Some(&json!(0)) {
-            object.shift_remove("minimum");
-        }
-    }
-    let required = object.get("required").cloned().unwrap_or_default();
-    let optional = |name: &str| {
-        !required
-            .as_array()
-            .is_some_and(|names| names.iter().any(|n| n == name))
-    };
-    if let Some(Value::Object(properties)) = object.get_mut("properties") {
-        for (name, property) in properties {
-            if let Value::Object(property) = property
-                && optional(name)
-            {
-                drop_null(property);
-            }
-        }
-    }
-}
-
-/// Whether a `type` is numeric, perhaps with null.
-fn is_number(kind: Option<&Value>) -> bool {
-    let numeric = |kind: &Value| kind == "integer" || kind == "number";
-    match kind {
-        Some(Value::Array(kinds)) => kinds.iter().any(numeric),
-        Some(kind) => numeric(kind),
-        None => false,
-    }
-}
-
-/// Removes `null` from what an optional property may be: the property can be
-/// left out instead.
-fn drop_null(property: &mut Map<String, Value>) {
-    if property.get("default") == Some(&Value::Null) {
-        property.shift_remove("default");
-    }
-    if let Some(Value::Array(kinds)) = property.get_mut("type") {
-        kinds.retain(|kind| kind != "null");
-        if let [only] = kinds.as_slice() {
-            let only = only.clone();
-            property.insert("type".to_owned(), only);
-        }
-        if let Some(Value::Array(options)) = property.get_mut("enum") {
-            options.retain(|option| !option.is_null());
-        }
-    }
-    let Some(Value::Array(branches)) = property.get_mut("anyOf") else {
-        return;
-    };
-    branches.retain(|branch| branch.get("type") != Some(&json!("null")));
-    if let [Value::Object(only)] = branches.as_slice() {
-        let mut merged = only.clone();
-        property.shift_remove("anyOf");
-        // The field's own words are nearer than those of its type.
-        merged.append(property);
-        *property = merged;
+/// Removes the least value of unsigned integers, which goes without saying.
+fn forget_sign(schema: &mut Schema) {
+    let format = schema.get("format").and_then(Value::as_str);
+    if format.is_some_and(|format| format.starts_with("uint"))
+        && schema.get("minimum") == Some(&json!(0))
+    {
+        schema.remove("minimum");
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use glm_agent::{
     Error, paths,
-    sandbox::{Limits, Sandbox, scientific},
+    sandbox::{Limits, Sandbox, jail, scientific},
     tools::{python::open_sandbox, text::size},
 };
 use tokio::process::Command;
@@ -49,6 +49,7 @@ pub async fn all() -> Vec<Check> {
         Some(check) => checks.push(check),
         None => checks.extend(sandboxed(&cache).await),
     }
+    checks.push(jail().await);
     checks
 }
 
@@ -214,6 +215,23 @@ async fn sandboxed(cache: &Path) -> Vec<Check> {
         checks.push(Check::ok("ways out", closed));
     }
     checks
+}
+
+/// What stands between commands of manifests and this machine.
+async fn jail() -> Check {
+    const NAME: &str = "jail of commands";
+    let walls = jail::walls().await;
+    let missing = walls.missing().map(|wall| {
+        let why = wall.missing.as_deref().unwrap_or_default();
+        format!("{}: not here, {why}", wall.name)
+    });
+    let missing: Vec<String> = missing.collect();
+    if missing.is_empty() {
+        let standing: Vec<&str> = walls.walls.iter().map(|wall| wall.name.as_str()).collect();
+        Check::ok(NAME, standing.join(", "))
+    } else {
+        Check::warning(NAME, missing.join("; "))
+    }
 }
 
 /// Whether the scientific pack is here; nothing needs it.

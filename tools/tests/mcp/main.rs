@@ -9,6 +9,8 @@
     reason = "a test fails by panicking, and its names say what it is about"
 )]
 
+#[path = "../../../tests/support/cache.rs"]
+mod cache;
 mod everything;
 mod filesystem;
 #[path = "../../../tests/support/npm.rs"]
