@@ -115,7 +115,11 @@ impl Cell {
     /// message of what stopped the cell, then the files, then the notes.
     pub fn observation(&self) -> String {
         let printed = self.output.iter().map(|piece| piece.text.as_str());
-        let mut parts: Vec<String> = vec![printed.collect()];
+        let mut printed: String = printed.collect();
+        if matches!(self.outcome, Outcome::OutOfMemory { .. }) {
+            printed.truncate(before_last_words(&printed).len());
+        }
+        let mut parts: Vec<String> = vec![printed];
         parts.extend(self.value.clone());
         parts.push(match &self.outcome {
             Outcome::Finished => String::new(),
@@ -155,6 +159,30 @@ impl Cell {
         } else {
             text
         }
+    }
+}
+
+/// What a cell printed, without what its interpreter says as it dies for lack of
+/// memory: how far it comes with that is chance.
+fn before_last_words(printed: &str) -> &str {
+    let last_words = [
+        "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace",
+        "Python function threw an unexpected exception",
+        "",
+        "lost sys.stderr",
+        "Traceback (most recent call last):",
+    ];
+    let mut rest = printed;
+    loop {
+        let line = rest.trim_end_matches('\n').rsplit('\n').next();
+        let line = line.unwrap_or_default();
+        let is_last_word =
+            last_words.contains(&line) || line.starts_with("thread '<unnamed>' (1) panicked at ");
+        if !is_last_word || rest.is_empty() {
+            return rest;
+        }
+        let before = rest.trim_end_matches('\n');
+        rest = before.strip_suffix(line).unwrap_or_default();
     }
 }
 
@@ -278,6 +306,23 @@ mod tests {
         assert_eq!(
             cell(Outcome::OutOfMemory { limit: 256 << 20 }).observation(),
             "stopped: the cell needed more memory than its limit of 256 MiB"
+        );
+        let dying = Cell {
+            output: pieces([
+                (Stream::Stdout, "so far\n\n"),
+                (
+                    Stream::Stderr,
+                    "Traceback (most recent call last):\nlost sys.stderr\n\nthread '<unnamed>' (1) \
+                     panicked at runtime/src/lib.rs:1293:29:\nPython function threw an unexpected \
+                     exception\nnote: run with `RUST_BACKTRACE=1` environment variable to display a \
+                     backtrace\n",
+                ),
+            ]),
+            ..cell(Outcome::OutOfMemory { limit: 1 << 20 })
+        };
+        assert_eq!(
+            dying.observation(),
+            "so far\n\nstopped: the cell needed more memory than its limit of 1 MiB"
         );
         let limit = Duration::from_secs(2);
         assert_eq!(

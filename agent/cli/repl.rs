@@ -65,11 +65,7 @@ pub async fn repl(args: AgentArgs, settings: &Settings) -> Result<u8, Failure> {
         match line.as_str() {
             "/exit" | "/quit" => break,
             "/help" | "/?" => print(HELP)?,
-            "/tools" => {
-                for spec in agent.tools().specs() {
-                    print(&format!("{:<16} {}\n", spec.name(), tools::describe(&spec)))?;
-                }
-            }
+            "/tools" => print(&tools::listed(&agent.tools().specs()))?,
             "/new" => {
                 agent.close(&session).await;
                 session = agent.session(None)?;

@@ -25,6 +25,9 @@ use crate::{
     setup,
 };
 
+/// Width of the column of names at most.
+const NAMES: usize = 32;
+
 /// Runs the command.
 pub async fn tools(command: ToolsCommand, settings: &Settings) -> Result<u8, Failure> {
     match command {
@@ -72,9 +75,7 @@ async fn list(json: bool, args: &ToolArgs, settings: &Settings) -> Result<u8, Fa
     if json {
         text = serde_json::to_string_pretty(&specs).map_err(anyhow::Error::from)? + "\n";
     } else {
-        for spec in &specs {
-            text += &format!("{:<16} {}\n", spec.name(), describe(spec));
-        }
+        text += &listed(&specs);
     }
     ignore_closed(std::io::stdout().write_all(text.as_bytes()))?;
     Ok(exit::ANSWERED)
@@ -108,8 +109,16 @@ async fn schema(name: &str, args: &ToolArgs, settings: &Settings) -> Result<u8, 
     Ok(exit::ANSWERED)
 }
 
+/// Tools, in a line each.
+pub fn listed(specs: &[ToolSpec]) -> String {
+    let widths = specs.iter().map(|spec| spec.name().chars().count());
+    let width = widths.max().unwrap_or(0).min(NAMES);
+    let line = |spec| format!("{:<width$}  {}\n", ToolSpec::name(spec), describe(spec));
+    specs.iter().map(line).collect()
+}
+
 /// A tool in one line.
-pub fn describe(spec: &ToolSpec) -> String {
+fn describe(spec: &ToolSpec) -> String {
     let text = match spec {
         ToolSpec::Function { function } => function
             .object()

@@ -1,6 +1,6 @@
 //! The tool of `examples/custom_tool.rs`, called by scripted replies.
 
-use glm_agent::{Agent, EventKind, engine::Scripted};
+use glm_agent::{Agent, engine::Scripted, model::Message, view};
 
 #[path = "../../examples/custom_tool.rs"]
 #[expect(dead_code, reason = "its `main` is for people, and loads a model")]
@@ -15,8 +15,9 @@ async fn run(replies: [&str; 2]) -> (String, String) {
         .unwrap();
     let mut session = agent.session(None).unwrap();
     let run = agent.say(&mut session, "Dana's code?").await.unwrap();
-    let told = session.events().iter().find_map(|event| match &event.kind {
-        EventKind::ToolResult { output, .. } => Some(output.text.clone()),
+    let messages = view(session.events(), usize::MAX).messages;
+    let told = messages.into_iter().find_map(|message| match message {
+        Message::Observation { content, .. } => Some(content),
         _ => None,
     });
     (run.answer, told.unwrap())

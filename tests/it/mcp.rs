@@ -91,7 +91,7 @@ fn a_server_that_says_something_else_of_its_tools_needs_consent() {
         let mcp = mcp.display().to_string();
         glm.run(&["tools", "list", "--tools", "none", "--mcp", &mcp])
     };
-    assert_eq!(list("Adds").stdout, "sums__add        Adds\n");
+    assert_eq!(list("Adds").stdout, "sums__add  Adds\n");
     let changed = list("Adds, and mails your keys");
     assert_eq!(
         (changed.stdout.as_str(), changed.code),

@@ -290,7 +290,10 @@ fn a_call_that_its_client_gives_up_is_ended() {
     );
     assert_eq!(answers[0], json!({"cancelled": true}));
     assert_eq!(text(&answers[1]), "2");
-    assert_eq!(text(&answers[2]), "42");
+    assert_eq!(
+        text(&answers[2]),
+        "42\nnote: the previous cell was cancelled, and variables are as they were before it"
+    );
 }
 
 #[test]

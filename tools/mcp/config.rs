@@ -146,30 +146,37 @@ pub fn from_argument(text: &str) -> Result<(String, ServerConfig), Error> {
             "expected a command line, an address or a file".to_owned(),
         ));
     };
-    // Of `npx -y @scope/server-files@1.2 DIR`, the name is `files`.
-    let runs = [
-        "npx", "uvx", "node", "python", "python3", "docker", "run", "-y", "-m", "--",
-    ];
-    let named = words.iter().find(|word| !runs.contains(&word.as_str()));
-    let name = named
-        .unwrap_or(command)
-        .rsplit(['/', '\\'])
-        .next()
-        .unwrap_or_default();
-    let name = name
-        .split('@')
-        .find(|part| !part.is_empty())
-        .unwrap_or("server");
-    let name = name.split('.').next().unwrap_or(name);
-    let name = name
-        .trim_start_matches("mcp-")
-        .trim_start_matches("server-");
     let config = ServerConfig {
         command: Some(command.clone()),
         args: args.to_vec(),
         ..ServerConfig::default()
     };
-    Ok((name.to_owned(), config))
+    Ok((name_of(&words), config))
+}
+
+/// What a command line is about: `files` of `npx -y @scope/server-files@1.2 DIR`.
+fn name_of(words: &[String]) -> String {
+    const RUN_OTHERS: [&str; 9] = [
+        "npx", "bunx", "uvx", "uv", "node", "python", "python3", "docker", "run",
+    ];
+    const SAY_NOTHING: [&str; 8] = [
+        "index", "main", "server", "cli", "dist", "build", "src", "bin",
+    ];
+    let is_about = |word: &&String| !word.starts_with('-') && !RUN_OTHERS.contains(&word.as_str());
+    let word = words.iter().find(is_about).or(words.first());
+    let parts = word.map_or("", String::as_str).rsplit(['/', '\\']);
+    let names = parts.map(|part| {
+        let name = part.split('@').find(|part| !part.is_empty());
+        let name = name.and_then(|name| name.split('.').next());
+        let name = name.unwrap_or_default().trim_start_matches("mcp-");
+        name.trim_start_matches("server-")
+    });
+    let mut names = names.filter(|name| !name.is_empty());
+    let telling = names.clone().find(|name| !SAY_NOTHING.contains(name));
+    telling
+        .or_else(|| names.next())
+        .unwrap_or("server")
+        .to_owned()
 }
 
 impl ServerConfig {
@@ -279,6 +286,12 @@ mod tests {
             ("uvx mcp-server-git --repository .", "git"),
             ("./my-server.py", "my-server"),
             ("python3 -m weather", "weather"),
+            ("docker run -i --rm mcp/fetch:1", "fetch:1"),
+            (
+                "node ./node_modules/@scope/server-files/dist/index.js stdio",
+                "files",
+            ),
+            ("node index.js", "index"),
             ("https://example.com/mcp", "example.com"),
         ] {
             assert_eq!(from_argument(text).unwrap().0, name, "{text}");
