@@ -20,6 +20,7 @@ async fn locker_code(args: Locker, _cx: ToolContext) -> Result<String, ToolError
     }
 }
 
+/// The tool as the model is offered it.
 pub fn tool() -> Tool {
     Tool::new("get_locker_code", "Code of a person's locker", locker_code)
 }

@@ -172,12 +172,20 @@ fn before_last_words(printed: &str) -> &str {
         "lost sys.stderr",
         "Traceback (most recent call last):",
     ];
+    let starts = [
+        "thread '<unnamed>' (1) panicked at ",
+        "object address  : ",
+        "object refcount : ",
+        "object type     : ",
+        "object type name: ",
+        "object repr     : ",
+    ];
     let mut rest = printed;
     loop {
         let line = rest.trim_end_matches('\n').rsplit('\n').next();
         let line = line.unwrap_or_default();
         let is_last_word =
-            last_words.contains(&line) || line.starts_with("thread '<unnamed>' (1) panicked at ");
+            last_words.contains(&line) || starts.iter().any(|start| line.starts_with(start));
         if !is_last_word || rest.is_empty() {
             return rest;
         }
@@ -312,7 +320,8 @@ mod tests {
                 (Stream::Stdout, "so far\n\n"),
                 (
                     Stream::Stderr,
-                    "Traceback (most recent call last):\nlost sys.stderr\n\nthread '<unnamed>' (1) \
+                    "Traceback (most recent call last):\nobject address  : 0x480c08\nobject repr     : \n\
+                     lost sys.stderr\n\nthread '<unnamed>' (1) \
                      panicked at runtime/src/lib.rs:1293:29:\nPython function threw an unexpected \
                      exception\nnote: run with `RUST_BACKTRACE=1` environment variable to display a \
                      backtrace\n",
