@@ -182,6 +182,6 @@ fn settings_are_found_in_the_repository_above_and_flags_go_before_them() {
         command.current_dir(glm.folder().join("below/it"));
         Output::of(command.output().unwrap()).stdout
     };
-    assert_eq!(list(&[]), "add              Adds two numbers\n");
+    assert_eq!(list(&[]), "add  Adds two numbers\n");
     assert!(list(&["--tools", "python"]).starts_with("python "));
 }
