@@ -66,6 +66,8 @@ pub struct Facts {
     pub addresses: Vec<String>,
     /// The hosts that it reaches, those of the addresses included.
     pub hosts: Vec<String>,
+    /// Whether it can carry data to where the user did not choose.
+    pub sends: bool,
     /// Whether somebody else runs it, and gives its result.
     pub external: bool,
 }
@@ -87,6 +89,7 @@ impl Facts {
             effects: tool.map(Tool::declared_effects).unwrap_or_default(),
             hosts: declared.chain(of_addresses).collect(),
             addresses,
+            sends: tool.is_some_and(Tool::is_sending),
             external: tool.is_some_and(Tool::is_external),
         }
     }
@@ -162,7 +165,7 @@ impl Policy {
         if now.consented {
             return Verdict::Run(None);
         }
-        let sends = network && call.addresses.is_empty();
+        let sends = call.sends && call.addresses.is_empty();
         let reason = match self.mode {
             Mode::Ask if network || writes || host => "it reaches beyond the sandbox",
             _ if !now.outside => return Verdict::Run(None),

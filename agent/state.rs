@@ -247,6 +247,9 @@ impl State {
                 self.go_on(event.time);
                 self.outside |= *outside;
                 self.known.add(&output.text);
+                for seen in &output.more {
+                    self.known.add(&seen.text);
+                }
                 for citation in &output.citations {
                     self.known.add(&citation.url);
                 }

@@ -69,6 +69,10 @@ pub fn view<'a>(
                     text = format!("[the user had it called with {arguments}]\n{text}");
                 }
                 results.add(id, observation(&output.metadata, text));
+                for seen in &output.more {
+                    let text = shorten(&seen.text, observation_chars);
+                    results.add(id, observation(&seen.metadata, text));
+                }
             }
             EventKind::Denied { id, reason } | EventKind::Rejected { id, reason, .. } => {
                 results.add(id, observation("", reason.clone()));

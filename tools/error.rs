@@ -57,6 +57,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A search provider is unknown or cannot be used.
+    #[error("cannot search by `{provider}`: {reason}")]
+    Search {
+        /// As it was named.
+        provider: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A pattern of hosts to allow is malformed.
     #[error(
         "`{pattern}` is not a host to allow: {reason}\n\

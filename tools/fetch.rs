@@ -1,7 +1,7 @@
 //! `web_fetch`: a web page as Markdown.
 
 pub(crate) mod body;
-mod markdown;
+pub(crate) mod markdown;
 
 use std::time::Duration;
 

@@ -7,11 +7,14 @@
 //! | [`schema`] | arguments validated, harmless slips coerced, the rest explained |
 //! | [`net_guard`] | which addresses a request may reach |
 //! | [`fetch`] | `web_fetch`: a page as Markdown |
+//! | [`search`] | the services that find pages |
+//! | [`browser`] | `simple_browser`, `web_search`, `web_open`, `web_find` |
 //! | [`python`] | `python`: code in the sandbox |
 //! | [`manifest`] | tools from a file |
 //! | [`mcp`] | tools of servers |
 
 mod artifact;
+pub mod browser;
 mod citation;
 mod error;
 pub mod fetch;
@@ -22,6 +25,7 @@ mod progress;
 pub mod python;
 pub mod registry;
 pub mod schema;
+pub mod search;
 mod secret;
 mod source;
 pub mod text;
@@ -34,4 +38,4 @@ pub use progress::Progress;
 pub use registry::{Misfit, Registry};
 pub use secret::{Granted, Secret, Secrets};
 pub use source::Source;
-pub use tool::{Effects, Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput};
+pub use tool::{Effects, Invoke, Observation, PastCall, Tool, ToolContext, ToolError, ToolOutput};

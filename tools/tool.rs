@@ -50,6 +50,7 @@ pub struct Tool {
     effects: Effects,
     timeout: Duration,
     outside: Option<bool>,
+    sends: Option<bool>,
     idempotent: bool,
     hosts: Vec<String>,
     secrets: Vec<String>,
@@ -85,6 +86,7 @@ impl Tool {
             effects: Effects::default(),
             timeout: DEFAULT_TIMEOUT,
             outside: None,
+            sends: None,
             idempotent: false,
             hosts: Vec::new(),
             secrets: Vec::new(),
@@ -120,6 +122,14 @@ impl Tool {
     #[must_use]
     pub fn outside(mut self, outside: bool) -> Self {
         self.outside = Some(outside);
+        self
+    }
+
+    /// Declares whether a call can carry data to where the user did not choose;
+    /// otherwise, calls of a tool that talks to other machines can.
+    #[must_use]
+    pub fn sends(mut self, sends: bool) -> Self {
+        self.sends = Some(sends);
         self
     }
 
@@ -163,6 +173,11 @@ impl Tool {
     /// Whether its results hold text that nobody vouches for.
     pub fn is_outside(&self) -> bool {
         self.outside.unwrap_or(self.effects.network)
+    }
+
+    /// Whether a call can carry data to where the user did not choose.
+    pub fn is_sending(&self) -> bool {
+        self.sends.unwrap_or(self.effects.network)
     }
 
     /// Whether a call made twice does no more than a call made once.
@@ -222,6 +237,7 @@ impl std::fmt::Debug for Tool {
             .field("effects", &self.effects)
             .field("timeout", &self.timeout)
             .field("outside", &self.outside)
+            .field("sends", &self.sends)
             .field("idempotent", &self.idempotent)
             .field("hosts", &self.hosts)
             .field("secrets", &self.secrets)
@@ -336,6 +352,10 @@ pub struct ToolOutput {
     /// The observation's metadata: empty but for GLM-4's browser.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub metadata: String,
+    /// What the model reads after it, an observation each: the pages that one call of
+    /// GLM-4's browser opens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<Observation>,
     /// The call did run, and what it ran failed (a raised exception, a
     /// command's exit code): the model sees the text, a script sees the failure.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -355,6 +375,16 @@ pub struct ToolOutput {
     /// process: [`Invoke::resume`] gets it. Nobody else looks at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Value>,
+}
+
+/// One thing that a model is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// As [`ToolOutput::metadata`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub metadata: String,
+    /// As [`ToolOutput::text`].
+    pub text: String,
 }
 
 impl From<String> for ToolOutput {

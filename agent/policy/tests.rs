@@ -23,6 +23,7 @@ fn call(tool: &str, effects: Effects) -> Facts {
     Facts {
         tool: tool.into(),
         effects,
+        sends: effects.network,
         ..Facts::default()
     }
 }

@@ -65,13 +65,18 @@ impl Kind {
         Ok(Self { html, charset })
     }
 
+    /// A body as it was written, in whatever character set.
+    pub fn decoded(&self, body: &[u8]) -> String {
+        let label = match &self.charset {
+            None if self.html => meta_charset(body),
+            label => label.clone(),
+        };
+        decoded(body, label.as_deref()).into_owned()
+    }
+
     /// The text of a body that came from `address`.
     pub async fn text(self, address: &Url, body: Vec<u8>) -> Result<String, ToolError> {
-        let label = match self.charset {
-            None if self.html => meta_charset(&body),
-            label => label,
-        };
-        let page = decoded(&body, label.as_deref()).into_owned();
+        let page = self.decoded(&body);
         if !self.html {
             return Ok(page);
         }
@@ -83,13 +88,13 @@ impl Kind {
 
 /// The page as text, in the character set of its byte order mark, else of
 /// `label`, else UTF-8.
-pub(super) fn decoded<'b>(body: &'b [u8], label: Option<&str>) -> Cow<'b, str> {
+pub(crate) fn decoded<'b>(body: &'b [u8], label: Option<&str>) -> Cow<'b, str> {
     let encoding = label.and_then(|label| Encoding::for_label(label.as_bytes()));
     encoding.unwrap_or(UTF_8).decode(body).0
 }
 
 /// The character set that a page names itself, near its start.
-pub(super) fn meta_charset(body: &[u8]) -> Option<String> {
+pub(crate) fn meta_charset(body: &[u8]) -> Option<String> {
     let start = String::from_utf8_lossy(body.get(..PRESCAN).unwrap_or(body)).to_ascii_lowercase();
     let (_, after) = start.split_once("charset=")?;
     let after = after.trim_start_matches(['"', '\'', ' ']);

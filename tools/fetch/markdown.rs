@@ -6,7 +6,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use htmd::{Element, HtmlToMarkdown, Node, element_handler::Handlers};
+use dom_smoothie::Readability;
+use htmd::{Element, HtmlToMarkdown, HtmlToMarkdownBuilder, Node, element_handler::Handlers};
 use markup5ever_rcdom::NodeData;
 use url::Url;
 
@@ -32,6 +33,30 @@ const SHALLOW: [&str; 26] = [
     "track", "wbr",
 ];
 
+/// How much shorter than the whole page its main text may be and still be taken for
+/// it, in characters: a page of links has none.
+const MAIN: usize = 200;
+
+/// A page whose links are numbers, as GLM-4's browser shows them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Numbered {
+    /// Its title, empty if it has none.
+    pub title: String,
+    /// Its text; a link is `【0†words】`, to another host `【0†words†host】`.
+    pub text: String,
+    /// Where the links lead, by their numbers.
+    pub links: Vec<Url>,
+}
+
+/// How much of a page is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Extent {
+    /// All of it.
+    Whole,
+    /// What it is there for: no navigation, no advertisements.
+    Main,
+}
+
 /// What a page says of itself, found on the way through it.
 #[derive(Default)]
 struct Outline {
@@ -46,12 +71,31 @@ struct Outline {
 /// What is wrong with the page, for one that is nested beyond reason.
 pub(super) async fn markdown(page: String, address: Url) -> Result<String, String> {
     nests_within_reason(&page)?;
+    apart(move || convert(&page, &address)).await
+}
+
+/// The same with numbers for links.
+///
+/// # Errors
+/// As [`markdown`].
+pub(crate) async fn numbered(
+    page: String,
+    address: Url,
+    extent: Extent,
+) -> Result<Numbered, String> {
+    nests_within_reason(&page)?;
+    apart(move || convert_numbered(&page, &address, extent)).await
+}
+
+/// Runs a conversion on a thread of its own, for the stack and because parsing
+/// megabytes takes a while. Nobody waits for it once the call is over.
+async fn apart<T: Send + 'static>(
+    convert: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
     let (done, result) = tokio::sync::oneshot::channel();
-    // A thread of its own, for the stack and because parsing megabytes takes a
-    // while. Nobody waits for it once the call is over.
     std::thread::Builder::new()
         .stack_size(STACK)
-        .spawn(move || done.send(convert(&page, &address)))
+        .spawn(move || done.send(convert()))
         .map_err(|error| error.to_string())?;
     result
         .await
@@ -99,14 +143,127 @@ fn nests_within_reason(page: &str) -> Result<(), String> {
 }
 
 fn convert(page: &str, address: &Url) -> Result<String, String> {
+    let (text, outline) = translate(page, address, HtmlToMarkdown::builder())?;
+    Ok(match outline.title {
+        Some(title) if !title.is_empty() && !outline.has_heading => format!("# {title}\n\n{text}"),
+        _ => text,
+    })
+}
+
+fn convert_numbered(page: &str, address: &Url, extent: Extent) -> Result<Numbered, String> {
+    let main = match extent {
+        Extent::Main => main_part(page, address),
+        Extent::Whole => None,
+    };
+    let links = Arc::new(Mutex::new(Links {
+        host: address.host_str().map(str::to_owned),
+        ..Links::default()
+    }));
+    let (on_link, on_image) = (Arc::clone(&links), Arc::clone(&links));
+    let builder = HtmlToMarkdown::builder()
+        .add_handler(
+            vec!["a"],
+            move |handlers: &dyn Handlers, element: Element<'_>| {
+                let words = handlers.walk_children(element.node).content;
+                let href = element
+                    .attrs
+                    .iter()
+                    .find(|attr| &*attr.name.local == "href");
+                let url = href.and_then(|href| Url::parse(&href.value).ok());
+                let mut links = on_link.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(links.link(&words, url).into())
+            },
+        )
+        .add_handler(
+            vec!["img"],
+            move |_: &dyn Handlers, element: Element<'_>| {
+                let alt = element.attrs.iter().find(|attr| &*attr.name.local == "alt");
+                let alt = alt.map(|alt| alt.value.to_string()).unwrap_or_default();
+                let mut links = on_image.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(links.image(&alt).into())
+            },
+        )
+        .add_handler(
+            vec!["b", "strong"],
+            |handlers: &dyn Handlers, element: Element<'_>| {
+                Some(handlers.walk_children(element.node))
+            },
+        );
+    let (title, part) = match &main {
+        Some((title, part)) => (Some(title.clone()), part.as_str()),
+        None => (None, page),
+    };
+    let (text, outline) = translate(part, address, builder)?;
+    let title = title.or(outline.title).unwrap_or_default();
+    let mut links = links.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Numbered {
+        title,
+        text,
+        links: std::mem::take(&mut links.found),
+    })
+}
+
+/// The title of a page and the HTML of what it is there for, if that can be told.
+fn main_part(page: &str, address: &Url) -> Option<(String, String)> {
+    let mut readable = Readability::new(page, Some(address.as_str()), None).ok()?;
+    let article = readable.parse().ok()?;
+    (article.length >= MAIN).then(|| (article.title, article.content.to_string()))
+}
+
+/// The links and images of a page, as they are met.
+#[derive(Default)]
+struct Links {
+    host: Option<String>,
+    found: Vec<Url>,
+    images: usize,
+}
+
+impl Links {
+    fn link(&mut self, words: &str, url: Option<Url>) -> String {
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https" | "file"));
+        let Some(url) = url.filter(|_| !words.is_empty()) else {
+            return words;
+        };
+        let host = match url.host_str() {
+            Some(host) if Some(host) != self.host.as_deref() => format!("†{host}"),
+            _ => String::new(),
+        };
+        let number = self.found.iter().position(|known| *known == url);
+        let number = number.unwrap_or_else(|| {
+            self.found.push(url);
+            self.found.len() - 1
+        });
+        format!("【{number}†{words}{host}】")
+    }
+
+    fn image(&mut self, alt: &str) -> String {
+        let alt = alt.split_whitespace().collect::<Vec<_>>().join(" ");
+        let number = self.images;
+        self.images += 1;
+        if alt.is_empty() {
+            format!("[Image {number}]")
+        } else {
+            format!("[Image {number}: {alt}]")
+        }
+    }
+}
+
+/// A page's Markdown, by a converter that may have handlers of its own.
+fn translate(
+    page: &str,
+    address: &Url,
+    builder: HtmlToMarkdownBuilder,
+) -> Result<(String, Outline), String> {
     let outline = Arc::new(Mutex::new(Outline::default()));
     let (on_title, on_heading) = (Arc::clone(&outline), Arc::clone(&outline));
-    let converter = HtmlToMarkdown::builder()
+    let converter = builder
         .skip_tags(SKIPPED.to_vec())
         .add_handler(
             vec!["title"],
             move |handlers: &dyn Handlers, element: Element<'_>| {
                 let title = handlers.walk_children(element.node).content;
+                let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
                 let mut outline = on_title.lock().unwrap_or_else(PoisonError::into_inner);
                 outline.title.get_or_insert(title);
                 None
@@ -129,15 +286,8 @@ fn convert(page: &str, address: &Url) -> Result<String, String> {
     let base = base(&tree).and_then(|base| address.join(&base).ok());
     resolve_links(&tree, base.as_ref().unwrap_or(address));
     let text = converter.tree_to_markdown(&tree);
-    let outline = outline.lock().unwrap_or_else(PoisonError::into_inner);
-    let title = outline
-        .title
-        .as_deref()
-        .map(|t| t.split_whitespace().collect::<Vec<_>>().join(" "));
-    Ok(match title {
-        Some(title) if !title.is_empty() && !outline.has_heading => format!("# {title}\n\n{text}"),
-        _ => text,
-    })
+    let mut outline = outline.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((text, std::mem::take(&mut outline)))
 }
 
 /// What the page's `<base>` says that its links are relative to.

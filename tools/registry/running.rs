@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, path::Path, time::Duration};
 use futures::FutureExt;
 use serde_json::Value;
 
-use crate::{Artifact, Granted, Tool, ToolContext, ToolError, ToolOutput, text};
+use crate::{Artifact, Granted, Observation, Tool, ToolContext, ToolError, ToolOutput, text};
 
 /// Times that a call is made at most, if its tool lets it be made again.
 const TRIES: u32 = 3;
@@ -94,11 +94,16 @@ fn fit(output: ToolOutput, secrets: &Granted, call: &str, directory: Option<&Pat
             Err(error) => tracing::warn!("cannot keep the whole text of {call}: {error}"),
         }
     }
+    let more = output.more.into_iter().map(|seen| Observation {
+        text: text::clean(&secrets.redacted(seen.text), text::CAP),
+        ..seen
+    });
     let json = output.json.map(|json| json.to_string());
     let json = json.filter(|json| json.len() <= text::CAP);
     ToolOutput {
         text: shown,
         json: json.and_then(|json| serde_json::from_str(&secrets.redacted(json)).ok()),
+        more: more.collect(),
         artifacts,
         ..output
     }

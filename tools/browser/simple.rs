@@ -1,0 +1,208 @@
+//! `simple_browser`: calls as GLM-4 writes them, answers as it was trained to read
+//! them.
+
+use async_trait::async_trait;
+use futures::future;
+use glm_agent_model::ToolSpec;
+use serde_json::Value;
+use url::Url;
+
+use super::{
+    Browser, Tab,
+    actions::{self, Action},
+    citation,
+    page::PART,
+    shown,
+};
+use crate::{
+    Citation, Invoke, Observation, PastCall, Tool, ToolContext, ToolError, ToolOutput,
+    fetch::markdown::Extent, text,
+};
+
+/// What the observations of pages and of lists are marked with, and those of what went
+/// wrong.
+const RESULT: &str = "browser_result";
+const ERROR: &str = "system_error";
+
+/// Pages that are opened in one call at most.
+const PAGES: usize = 10;
+
+/// Tokens of all the pages that are opened in one call.
+const TOKENS: usize = 12_000;
+
+pub(super) fn tool(browser: Browser) -> Tool {
+    Tool::with_state(ToolSpec::SimpleBrowser, Simple(browser))
+}
+
+struct Simple(Browser);
+
+/// What one action came to.
+#[derive(Default)]
+struct Done {
+    observations: Vec<Observation>,
+    citations: Vec<Citation>,
+}
+
+impl Done {
+    fn failed(reason: &str) -> Self {
+        Self {
+            observations: vec![observation(ERROR, text::clean(reason, text::CAP))],
+            citations: Vec::new(),
+        }
+    }
+}
+
+fn observation(metadata: &str, text: String) -> Observation {
+    Observation {
+        metadata: metadata.to_owned(),
+        text,
+    }
+}
+
+#[async_trait]
+impl Invoke for Simple {
+    fn addresses(&self, arguments: &Value) -> Vec<String> {
+        let actions = actions::parse(arguments.as_str().unwrap_or_default());
+        let opened = actions.into_iter().filter_map(|action| match action {
+            Ok(Action::Open(url)) => Some(url),
+            _ => None,
+        });
+        // Documents of a local provider are the user's.
+        opened
+            .filter(|url| !url.trim_start().starts_with("file:"))
+            .collect()
+    }
+
+    async fn invoke(&self, arguments: Value, cx: ToolContext) -> Result<ToolOutput, ToolError> {
+        let tab = self.0.tab(&cx.session);
+        let mut tab = tab.lock().await;
+        let mut observations = Vec::new();
+        let mut citations = Vec::new();
+        for action in actions::parse(arguments.as_str().unwrap_or_default()) {
+            let done = match action {
+                Ok(action) => self.act(&mut tab, action, &cx).await,
+                Err(reason) => Done::failed(&reason),
+            };
+            observations.extend(done.observations);
+            citations.extend(done.citations);
+        }
+        tab.steps += 1;
+        let failed = observations.iter().all(|seen| seen.metadata == ERROR);
+        let mut observations = observations.into_iter();
+        let first = observations.next().unwrap_or_default();
+        Ok(ToolOutput {
+            text: first.text,
+            metadata: first.metadata,
+            more: observations.collect(),
+            failed,
+            citations,
+            replay: serde_json::to_value(&*tab).ok(),
+            ..ToolOutput::default()
+        })
+    }
+
+    async fn resume(&self, session: &str, past: Vec<PastCall>) {
+        self.0.resume(session, past).await;
+    }
+
+    async fn close(&self, session: &str) {
+        self.0.close(session);
+    }
+}
+
+impl Simple {
+    async fn act(&self, tab: &mut Tab, action: Action, cx: &ToolContext) -> Done {
+        let done = match action {
+            Action::Search {
+                query,
+                recency_days,
+            } => self.search(tab, query, recency_days, cx).await,
+            Action::Open(address) => self.open(tab, &address).await,
+            Action::Click(ids) => Ok(self.click(tab, &ids).await),
+        };
+        done.unwrap_or_else(|error| Done::failed(&error.to_string()))
+    }
+
+    async fn search(
+        &self,
+        tab: &mut Tab,
+        query: String,
+        recency_days: Option<u32>,
+        cx: &ToolContext,
+    ) -> Result<Done, ToolError> {
+        let hits = self.0.find(tab, query, recency_days, cx).await?;
+        let text = format!("{}\nVisible: 0% - 100%", shown(&hits));
+        let sources = hits.iter().enumerate();
+        Ok(Done {
+            observations: vec![observation(RESULT, text)],
+            citations: sources
+                .map(|(number, hit)| citation(number, &hit.title, &hit.url))
+                .collect(),
+        })
+    }
+
+    async fn open(&self, tab: &mut Tab, address: &str) -> Result<Done, ToolError> {
+        let url = Url::parse(address.trim())
+            .map_err(|reason| ToolError::Model(format!("`{address}` is no address: {reason}")))?;
+        let page = self.0.load(&url, Extent::Whole).await?;
+        let (shown, (from, to)) = match page.part(1, PART) {
+            Some(part) => (part.text, part.visible),
+            None => ("", (0, 100)),
+        };
+        let text = format!(
+            "TITLE: {}\n\n\nURL: {}\n{shown}\nVisible: {from}% - {to}%",
+            page.title, page.url
+        );
+        tab.show(&page);
+        tab.page = Some(page.url.clone());
+        Ok(Done {
+            observations: vec![observation(RESULT, text)],
+            citations: vec![citation("", &page.title, &page.url)],
+        })
+    }
+
+    /// Opens pages at the same time; they are quoted in the order of their numbers.
+    async fn click(&self, tab: &mut Tab, ids: &[i64]) -> Done {
+        let wanted: Vec<_> = ids
+            .iter()
+            .take(PAGES)
+            .map(|id| {
+                let url = tab.link(*id).map(|link| link.url.clone());
+                url.map(|url| (tab.quote(), url))
+            })
+            .collect();
+        let loads = wanted.into_iter().map(|wanted| async move {
+            let (number, url) = wanted.map_err(ToolError::Model)?;
+            let page = self.0.load(&url, Extent::Main).await?;
+            Ok((number, page))
+        });
+        let pages: Vec<Result<_, ToolError>> = future::join_all(loads).await;
+        let tokens = (TOKENS / pages.len().max(1)).min(PART);
+        let mut done = Done::default();
+        for page in pages {
+            match page {
+                Ok((number, page)) => {
+                    let shown = page
+                        .part(1, tokens)
+                        .map(|part| part.text)
+                        .unwrap_or_default();
+                    let lines = shown.lines().filter(|line| !line.trim().is_empty());
+                    let text = lines.collect::<Vec<_>>().join("\n");
+                    let metadata = format!("quote_result [{number}†source]");
+                    done.observations.push(observation(&metadata, text));
+                    done.citations
+                        .push(citation(number, &page.title, &page.url));
+                    tab.page = Some(page.url.clone());
+                }
+                Err(error) => done
+                    .observations
+                    .extend(Done::failed(&error.to_string()).observations),
+            }
+        }
+        if ids.len() > PAGES {
+            let reason = format!("only {PAGES} pages are opened at a time");
+            done.observations.extend(Done::failed(&reason).observations);
+        }
+        done
+    }
+}
