@@ -227,6 +227,7 @@ fn facts_come_from_the_tool() {
             effects: NETWORK,
             addresses: vec!["https://Example.com:8443/x".into()],
             hosts: vec!["example.com".into()],
+            sends: true,
             external: false,
         }
     );
