@@ -15,22 +15,28 @@ mod by_hand;
 mod cache;
 mod commands;
 mod context;
+#[cfg(feature = "local")]
 mod custom_tool;
 mod doctor;
+#[cfg(feature = "local")]
 mod examples;
 mod files;
 mod glm;
+#[cfg(feature = "local")]
 mod hub;
 mod input;
 mod library;
+#[cfg(feature = "local")]
 mod local;
 mod mcp;
 mod mcp_server;
+#[cfg(feature = "local")]
 mod model;
 #[path = "../support/npm.rs"]
 mod npm;
 mod policy;
 mod prompt;
+#[cfg(feature = "local")]
 mod pull;
 mod resume;
 mod run;
@@ -39,5 +45,6 @@ mod sandbox_packs;
 mod session;
 #[path = "../support/venv.rs"]
 mod venv;
+#[cfg(feature = "local")]
 mod verify;
 mod web;
