@@ -13,8 +13,8 @@ use glm_agent_sandbox::{
 };
 use std::{
     fs,
-    io::{self, Read, Write},
-    net::{Shutdown, TcpListener},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
     os::unix::net::UnixListener,
     path::Path,
     process::{Command, Output, Stdio},
@@ -201,30 +201,39 @@ async fn files_are_written_only_where_they_may_be() {
     assert_eq!(fs::read(here.folder.path().join("inside")).unwrap(), b"x");
 }
 
+/// Reads a request by HTTP to the end of its head, as a client expects before it
+/// reads, and answers it.
+fn answer(mut connection: TcpStream) -> io::Result<()> {
+    let mut head = BufReader::new(&connection).lines();
+    while head
+        .next()
+        .transpose()?
+        .is_some_and(|line| !line.is_empty())
+    {}
+    connection
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nreached")
+}
+
 #[tokio::test]
 async fn the_network_is_there_only_if_it_may_be() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port();
     thread::spawn(move || {
         for connection in server.incoming() {
-            let mut connection = connection.unwrap();
-            // One that is closed early is not this side's to mind.
-            let _ = connection.write_all(b"reached");
-            let _ = connection.shutdown(Shutdown::Write);
-            // To close with a request unread would reset the connection, and what was
-            // written may be lost with it.
-            let _ = io::copy(&mut connection, &mut io::sink());
+            // One that its client gives up is not this side's to mind.
+            let _ = connection.and_then(answer);
         }
     });
-    let connect =
-        format!("import socket\nprint(socket.create_connection(('127.0.0.1', {port})).recv(9))");
+    let fetch = format!(
+        "from urllib.request import urlopen\nprint(urlopen('http://127.0.0.1:{port}').read())"
+    );
     assert_eq!(
-        Try::with_network().said("python3", &connect).await,
+        Try::with_network().said("python3", &fetch).await,
         "b'reached'"
     );
-    let curl = format!("curl --silent --http0.9 http://localhost:{port}");
+    let curl = format!("curl --silent --show-error http://localhost:{port}");
     assert_eq!(Try::with_network().said("sh", &curl).await, "reached");
-    let output = Try::new().run("python3", &connect).await;
+    let output = Try::new().run("python3", &fetch).await;
     assert!(!output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("Operation not permitted"), "{said}");
