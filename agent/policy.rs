@@ -121,27 +121,16 @@ impl Policy {
     /// Judges a call.
     pub fn judge(&self, call: &Facts, now: Circumstances<'_>) -> Verdict {
         let rule = Rule::strongest(&self.rules, call);
-        if let Some(
-            rule @ Rule {
-                action: Action::Deny,
-                ..
-            },
-        ) = rule
-        {
-            return Verdict::Deny(rule.refusal());
-        }
         let unruled = self.unruled(call, now);
-        match rule {
-            Some(_) if now.consented => Verdict::Run(None),
-            Some(
-                rule @ Rule {
-                    action: Action::Ask,
-                    ..
-                },
-            ) => self.ask(format!("the rule `{rule}` asks for consent")),
-            Some(rule) if unruled != Verdict::Run(None) => {
+        match rule.map(|rule| (rule, rule.action)) {
+            Some((rule, Action::Deny)) => Verdict::Deny(rule.refusal()),
+            Some((rule, Action::Ask)) if !now.consented => {
+                self.ask(format!("the rule `{rule}` asks for consent"))
+            }
+            Some((rule, Action::Allow)) if unruled != Verdict::Run(None) => {
                 Verdict::Run(Some(format!("the rule `{rule}` allows it")))
             }
+            // Consent to a tool's calls is none to an address that the model made up.
             _ => unruled,
         }
     }

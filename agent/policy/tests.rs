@@ -120,6 +120,17 @@ fn an_address_that_the_model_made_up_is_refused_after_outside_text() {
     let allowing = rules("[[rules]]\naction = 'allow'\nhost = 'evil.test'");
     let by_rule = Verdict::Run(Some("the rule `allow at evil.test` allows it".into()));
     assert_eq!(judge(&allowing, &made_up, true, false), by_rule);
+    // Consent to what a rule asks about is consent to the tool, not to any address.
+    let asking = rules("[[rules]]\naction = 'ask'\ntool = 'web_fetch'");
+    assert!(matches!(
+        judge(&asking, &made_up, true, false),
+        Verdict::Ask(_)
+    ));
+    assert_eq!(judge(&asking, &known, true, true), Verdict::Run(None));
+    assert!(matches!(
+        judge(&asking, &made_up, true, true),
+        Verdict::Deny(_)
+    ));
 }
 
 #[test]
