@@ -3,7 +3,9 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    pin::pin,
     process::Stdio,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -28,6 +30,10 @@ const SCRATCH: &str = "TMPDIR";
 /// How much of a stream is kept; the rest is read and dropped, so that the
 /// program does not wait for a reader.
 const KEPT: usize = 1 << 20;
+
+/// How long is waited for more of what a program prints after its end: one that it
+/// left behind may hold the streams open.
+const AFTER: Duration = Duration::from_secs(2);
 
 /// How much of the errors a failed program printed is shown.
 pub(super) const EXCERPT: usize = 2000;
@@ -180,21 +186,35 @@ impl Invoke for Command {
                 let _ = stdin.write_all(arguments.to_string().as_bytes()).await;
             }
         };
-        let ((), stdout, stderr) = tokio::join!(
-            feed,
-            kept(stdout, cx.progress),
-            kept(stderr, Progress::default())
-        );
-        let status = running.child.wait().await.map_err(|error| {
-            ToolError::Model(format!(
-                "cannot wait for `{}`: {error}",
-                self.program.display()
-            ))
-        })?;
-        let mut text = stdout.trim_end().to_owned();
+        let (mut out, mut errors) = (Kept::default(), Kept::default());
+        let status = {
+            let talk = async {
+                tokio::join!(
+                    feed,
+                    out.keep(stdout, cx.progress),
+                    errors.keep(stderr, Progress::default())
+                )
+            };
+            let mut talk = pin!(talk);
+            let ended = tokio::select! {
+                _ = &mut talk => running.child.wait().await,
+                ended = running.child.wait() => {
+                    // What it left behind is not waited for.
+                    let _ = tokio::time::timeout(AFTER, talk).await;
+                    ended
+                }
+            };
+            ended.map_err(|error| {
+                ToolError::Model(format!(
+                    "cannot wait for `{}`: {error}",
+                    self.program.display()
+                ))
+            })?
+        };
+        let mut text = out.text().trim_end().to_owned();
         if !status.success() {
-            let errors = stderr.trim();
-            let excerpt: String = errors.chars().take(EXCERPT).collect();
+            let errors = errors.text();
+            let excerpt: String = errors.trim().chars().take(EXCERPT).collect();
             let withheld = match running.jailed {
                 true => self.withheld(files),
                 false => String::new(),
@@ -239,28 +259,38 @@ impl Drop for Running {
     }
 }
 
-/// Reads a stream to its end, says what comes, and keeps the beginning.
-async fn kept(stream: Option<impl AsyncRead + Unpin>, progress: Progress) -> String {
-    let mut bytes = Vec::new();
-    let mut said = 0;
-    let mut dropped = 0;
-    if let Some(mut stream) = stream {
+/// The beginning of what a stream brings.
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// How many more came.
+    dropped: usize,
+}
+
+impl Kept {
+    /// Reads a stream to its end, and says what comes.
+    async fn keep(&mut self, stream: Option<impl AsyncRead + Unpin>, progress: Progress) {
+        let Some(mut stream) = stream else { return };
+        let mut said = 0;
         let mut chunk = vec![0; 16 << 10];
         while let Ok(read @ 1..) = stream.read(&mut chunk).await {
-            let room = KEPT.saturating_sub(bytes.len()).min(read);
-            bytes.extend(chunk.iter().take(room));
-            dropped += read - room;
-            let new = bytes.get(said..).unwrap_or_default();
+            let room = KEPT.saturating_sub(self.bytes.len()).min(read);
+            self.bytes.extend(chunk.iter().take(room));
+            self.dropped += read - room;
+            let new = self.bytes.get(said..).unwrap_or_default();
             let (whole, _) = new.split_at(whole_characters(new));
             said += whole.len();
             progress.say(&String::from_utf8_lossy(whole));
         }
     }
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
-    if dropped > 0 {
-        text.push_str(&format!("\n[... {dropped} more bytes left out ...]"));
+
+    fn text(&self) -> String {
+        let mut text = String::from_utf8_lossy(&self.bytes).into_owned();
+        if self.dropped > 0 {
+            text.push_str(&format!("\n[... {} more bytes left out ...]", self.dropped));
+        }
+        text
     }
-    text
 }
 
 /// How many of the bytes come before a character that is cut off at their end.

@@ -1,4 +1,8 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     fs,
@@ -451,4 +455,57 @@ async fn a_command_runs_in_the_directory_that_is_named() {
         call(&registry, json!({})).await,
         Ok(ToolOutput::from("below"))
     );
+}
+
+#[tokio::test]
+async fn whatever_a_command_does_with_its_streams_the_call_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = json!({"text": "x".repeat(1 << 20)});
+    for (text, said) in [
+        ("exec 0<&-; echo ignored", "ignored"),
+        ("printf '\\000\\377\\001a\\303'", "\u{fffd}a\u{fffd}"),
+        // It leaves one behind that holds the streams.
+        ("sleep 600 & echo done", "done"),
+        ("exec 1>&- 2>&-; exec true", ""),
+    ] {
+        for more in ["", "jail = false"] {
+            let registry = script(folder.path(), text, more);
+            let output = call(&registry, long.clone()).await;
+            assert_eq!(output, Ok(ToolOutput::from(said)), "{text} {more}");
+        }
+    }
+    let registry = script(folder.path(), "head -c 5000000 /dev/zero | tr '\\0' x", "");
+    let output = call(&registry, json!({})).await.unwrap();
+    assert!(
+        output.text.len() <= crate::text::CAP,
+        "{}",
+        output.text.len()
+    );
+    let dropped = "[... 3951424 more bytes left out ...]";
+    assert!(output.text.ends_with(dropped), "{}", output.text);
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (program, more) in [
+        ("no-such-program", ""),
+        ("./gone.sh", ""),
+        ("no-such-program", "jail = false"),
+    ] {
+        let path = folder.path().join("tools.toml");
+        let text = format!(
+            "[[tools]]\nname = \"t\"\ndescription = \"d\"\ncommand = [\"{program}\"]\n{more}"
+        );
+        fs::write(&path, text).unwrap();
+        let registry = Registry::new(load(&path).unwrap()).unwrap();
+        let Err(ToolError::User(said)) = call(&registry, json!({})).await else {
+            panic!("{program} ran")
+        };
+        let name = program.trim_start_matches("./");
+        assert!(
+            said.starts_with("cannot run `") && said.contains(name),
+            "{said}"
+        );
+    }
 }
