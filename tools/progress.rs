@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::text::Cleaner;
+use crate::{Granted, secret::Redactor, text::Cleaner};
 
 /// How much of what one call says is passed on, in bytes.
 const CAP: usize = 64 << 10;
@@ -35,15 +35,17 @@ impl Progress {
         }
     }
 
-    /// The same for one call: what passes is fit to be shown and not too much, and
-    /// nothing does any more when the other value is dropped.
-    pub(crate) fn for_one_call(self) -> (Self, Ending) {
+    /// The same for one call: what passes is fit to be shown, holds none of its
+    /// secrets and is not too much, and nothing does any more when the other value is
+    /// dropped.
+    pub(crate) fn for_one_call(self, secrets: Granted) -> (Self, Ending) {
         if self.0.is_none() {
             return (self, Ending::default());
         }
         let call = Arc::new(Mutex::new(Some(Call {
             to: self,
             cleaner: Cleaner::default(),
+            redactor: Redactor::new(secrets),
             room: CAP,
         })));
         let ending = Ending(Some(Arc::clone(&call)));
@@ -51,6 +53,7 @@ impl Progress {
             let mut call = call.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(call) = &mut *call {
                 let text = call.cleaner.push(text);
+                let text = call.redactor.push(&text);
                 call.pass_on(&text);
             }
         };
@@ -67,6 +70,7 @@ impl fmt::Debug for Progress {
 struct Call {
     to: Progress,
     cleaner: Cleaner,
+    redactor: Redactor,
     room: usize,
 }
 
@@ -92,7 +96,10 @@ impl Drop for Ending {
         let call = call.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut call) = call {
             let rest = std::mem::take(&mut call.cleaner).finish();
+            let rest = call.redactor.push(&rest);
             call.pass_on(&rest);
+            let held = std::mem::take(&mut call.redactor).finish();
+            call.pass_on(&held);
         }
     }
 }
@@ -117,7 +124,7 @@ mod tests {
     #[test]
     fn what_a_call_says_is_cleaned_across_pieces_and_ends_with_the_call() {
         let (progress, heard) = listening();
-        let (call, ending) = progress.for_one_call();
+        let (call, ending) = progress.for_one_call(Granted::default());
         for piece in ["one\u{1b}[3", "1m two\u{7}\n", "\u{1b}]open"] {
             call.say(piece);
         }
@@ -130,7 +137,7 @@ mod tests {
     #[test]
     fn a_flood_is_cut_once() {
         let (progress, heard) = listening();
-        let (call, _ending) = progress.for_one_call();
+        let (call, _ending) = progress.for_one_call(Granted::default());
         call.say(&"x".repeat(CAP - 1));
         call.say("ü");
         call.say("y");

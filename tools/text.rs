@@ -51,6 +51,20 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.digits$} {unit}")
 }
 
+/// A text as one part of an address: all but letters, digits and `-._~` (RFC 3986,
+/// 2.3) written with percent signs.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// What of a tool's result is new to somebody who has seen `said`, its output
 /// while it ran: everything, if the result does not begin with that.
 ///

@@ -5,7 +5,11 @@ use std::{panic::AssertUnwindSafe, path::Path, time::Duration};
 use futures::FutureExt;
 use serde_json::Value;
 
-use crate::{Artifact, Granted, Observation, Tool, ToolContext, ToolError, ToolOutput, text};
+use crate::{
+    Artifact, Citation, Granted, Observation, Tool, ToolContext, ToolError, ToolOutput,
+    schema::{DEPTH, shallower},
+    text,
+};
 
 /// Times that a call is made at most, if its tool lets it be made again.
 const TRIES: u32 = 3;
@@ -26,7 +30,7 @@ pub(super) async fn run(
     let call_cancel = run_cancel.child_token();
     let _stopped = call_cancel.clone().drop_guard();
     cx.cancel = call_cancel;
-    let (progress, _ending) = std::mem::take(&mut cx.progress).for_one_call();
+    let (progress, _ending) = std::mem::take(&mut cx.progress).for_one_call(cx.secrets.clone());
     cx.progress = progress;
     let secrets = cx.secrets.clone();
     let (call, directory) = (cx.call.clone(), cx.directory.clone());
@@ -77,7 +81,7 @@ async fn once(tool: &Tool, arguments: Value, cx: ToolContext) -> Result<ToolOutp
 /// Makes an output fit to be read, shown and kept. What is too long is kept whole
 /// in the session's files.
 fn fit(output: ToolOutput, secrets: &Granted, call: &str, directory: Option<&Path>) -> ToolOutput {
-    let whole = text::clean(&secrets.redacted(output.text), usize::MAX);
+    let whole = fit_text(&output.text, secrets);
     let mut artifacts = output.artifacts;
     let mut shown = text::clean(&whole, text::CAP);
     if shown.len() < whole.len()
@@ -95,22 +99,37 @@ fn fit(output: ToolOutput, secrets: &Granted, call: &str, directory: Option<&Pat
         }
     }
     let more = output.more.into_iter().map(|seen| Observation {
-        text: text::clean(&secrets.redacted(seen.text), text::CAP),
-        ..seen
+        text: text::clean(&fit_text(&seen.text, secrets), text::CAP),
+        metadata: secrets.redacted(seen.metadata),
     });
-    let json = output.json.map(|json| json.to_string());
+    let citations = output.citations.into_iter().map(|citation| Citation {
+        title: secrets.redacted(citation.title),
+        url: secrets.redacted(citation.url),
+        ..citation
+    });
+    let json = output.json.filter(|json| shallower(json, DEPTH));
+    let json = json.map(|json| json.to_string());
     let json = json.filter(|json| json.len() <= text::CAP);
     ToolOutput {
         text: shown,
+        metadata: secrets.redacted(output.metadata),
         json: json.and_then(|json| serde_json::from_str(&secrets.redacted(json)).ok()),
         more: more.collect(),
         artifacts,
+        citations: citations.collect(),
         ..output
     }
 }
 
+/// A text of any length without escapes and secrets. They are looked for again when
+/// the escapes that may have stood among them are gone.
+fn fit_text(text: &str, secrets: &Granted) -> String {
+    let text = secrets.redacted(text.to_owned());
+    secrets.redacted(text::clean(&text, usize::MAX))
+}
+
 fn fit_error(error: ToolError, secrets: &Granted) -> ToolError {
-    let clean = |message: String| text::clean(&secrets.redacted(message), text::CAP);
+    let clean = |message: String| text::clean(&fit_text(&message, secrets), text::CAP);
     match error {
         ToolError::Model(message) => ToolError::Model(clean(message)),
         ToolError::Transient(message) => ToolError::Transient(clean(message)),

@@ -213,6 +213,63 @@ async fn a_secret_is_used_and_not_said() {
 }
 
 #[tokio::test]
+async fn a_secret_is_not_said_amid_escapes_nor_while_the_call_runs() {
+    let tool = Tool::new("leaky", "d", |_: Value, cx: ToolContext| async move {
+        cx.secret("KEY")?;
+        for piece in ["the key is pa55", "word\n", "and no more"] {
+            cx.progress.say(piece);
+        }
+        Ok(ToolOutput {
+            citations: vec![crate::Citation {
+                mark: String::new(),
+                title: "pa55word".into(),
+                url: "https://a.test/?key=pa55word".into(),
+            }],
+            ..ToolOutput::from("pa55\u{1b}[1mword")
+        })
+    });
+    let registry = Registry::new(vec![tool.secret("KEY")])
+        .unwrap()
+        .with_secrets([("KEY", "pa55word")].into());
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let into = std::sync::Arc::clone(&heard);
+    let cx = ToolContext {
+        progress: crate::Progress::new(move |text| into.lock().unwrap().push_str(text)),
+        ..ToolContext::default()
+    };
+    let output = registry.call("leaky", json!({}), cx).await.unwrap();
+    assert_eq!(output.text, "[secret KEY]");
+    assert_eq!(
+        (
+            output.citations[0].title.as_str(),
+            output.citations[0].url.as_str()
+        ),
+        ("[secret KEY]", "https://a.test/?key=[secret KEY]")
+    );
+    assert_eq!(
+        *heard.lock().unwrap(),
+        "the key is [secret KEY]\nand no more"
+    );
+}
+
+#[tokio::test]
+async fn json_that_no_log_could_be_read_back_with_is_left_out() {
+    let deep = |depth: usize| (0..depth).fold(json!({}), |inner, _| json!({"in": inner}));
+    for (depth, kept) in [(90, true), (110, false)] {
+        let tool = Tool::new(
+            "deep",
+            "d",
+            move |_: Value, _cx| async move { Ok(deep(depth)) },
+        );
+        let registry = Registry::new(vec![tool]).unwrap();
+        let output = registry
+            .call("deep", json!({}), ToolContext::default())
+            .await;
+        assert_eq!(output.unwrap().json.is_some(), kept, "{depth}");
+    }
+}
+
+#[tokio::test]
 async fn a_tool_learns_that_its_call_is_over() {
     let (sender, heard) = tokio::sync::oneshot::channel();
     let sender = std::sync::Mutex::new(Some(sender));

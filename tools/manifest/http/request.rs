@@ -14,7 +14,7 @@ use super::{
     super::{Wrong, take},
     template::{Filling, Template, texts},
 };
-use crate::{ToolContext, ToolError, net_guard::Outgoing};
+use crate::{ToolContext, ToolError, net_guard::Outgoing, text::percent_encoded};
 
 /// A request with places for arguments and secrets.
 pub(in super::super) struct Request {
@@ -242,7 +242,11 @@ impl Request {
     }
 
     fn url(&self, with: &Filling<'_>) -> Result<Url, ToolError> {
-        let path = self.address.path.filled(with, encoded)?.unwrap_or_default();
+        let path = self
+            .address
+            .path
+            .filled(with, percent_encoded)?
+            .unwrap_or_default();
         // `..` climbs, and an empty part makes one path of another.
         let is_empty = |name: &str| with.arguments.get(name) == Some(&Value::from(""));
         let url = at(&self.address.origin, &path);
@@ -353,7 +357,7 @@ impl Address {
                 if kept(c) {
                     path.push(c);
                 } else {
-                    path.push_str(&encoded(c.encode_utf8(&mut [0; 4])));
+                    path.push_str(&percent_encoded(c.encode_utf8(&mut [0; 4])));
                 }
             }
             path
@@ -407,18 +411,4 @@ fn flat(arguments: &Map<String, Value>) -> Vec<(&str, String)> {
         .iter()
         .flat_map(|(name, value)| texts(value).into_iter().map(|text| (name.as_str(), text)));
     pairs.collect()
-}
-
-/// A text as one part of a path: all but letters, digits and `-._~` (RFC 3986, 2.3)
-/// written with percent signs.
-fn encoded(text: &str) -> String {
-    let mut path = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
 }
