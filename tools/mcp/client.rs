@@ -232,6 +232,10 @@ impl Server {
         }
     }
 
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.config.secrets().into_iter()
+    }
+
     pub(super) fn time_limit(&self) -> Duration {
         self.config.time_limit()
     }

@@ -8,7 +8,7 @@
 //! ```
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::LazyLock,
@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::connection::ENVIRONMENT;
 use crate::{Error, Secrets, tool::DEFAULT_TIMEOUT};
 
 #[allow(
@@ -199,6 +200,16 @@ impl ServerConfig {
                 words.collect::<Vec<_>>().join(" ")
             }
         }
+    }
+
+    /// The secrets that the server is given: the variables in its address, its headers
+    /// and its environment, but for those that every server sees.
+    pub(super) fn secrets(&self) -> BTreeSet<&str> {
+        let texts = self.env.values().chain(self.headers.values());
+        let texts = texts.chain(&self.url);
+        let names = texts.flat_map(|text| VARIABLE.captures_iter(text));
+        let names = names.filter_map(|found| found.get(1).map(|name| name.as_str()));
+        names.filter(|name| !ENVIRONMENT.contains(name)).collect()
     }
 
     /// How it is reached, variables put in.

@@ -28,7 +28,7 @@ use super::{config::Reach, identity::Client};
 use crate::text;
 
 /// The variables of this program's environment that a server sees.
-const ENVIRONMENT: [&str; 12] = [
+pub(super) const ENVIRONMENT: [&str; 12] = [
     "PATH",
     "HOME",
     "USER",

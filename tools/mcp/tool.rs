@@ -14,6 +14,7 @@ use rmcp::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use super::{
     client::Server,
@@ -49,24 +50,32 @@ pub(super) fn tool(server: &Arc<Server>, theirs: &model::Tool) -> Tool {
         server: Arc::downgrade(server),
         what: What::Tool(theirs.name.to_string()),
     };
-    Tool::with_state(spec, call)
+    of_server(server, spec, call)
         .effects(effects)
-        .outside(true)
         .idempotent(reads_only || hints.and_then(|h| h.idempotent_hint) == Some(true))
-        .timeout(server.time_limit())
+}
+
+/// What all tools of a server have in common.
+fn of_server(server: &Server, spec: ToolSpec, call: Call) -> Tool {
+    let tool = Tool::with_state(spec, call)
+        .outside(true)
+        .timeout(server.time_limit());
+    server.secrets().fold(tool, |tool, name| tool.secret(name))
 }
 
 /// The tools by which a model finds and reads a server's resources.
 pub(super) fn of_resources(server: &Arc<Server>) -> [Tool; 2] {
     let make = |own: &str, description: String, parameters: Value, what: What| {
         let spec = ToolSpec::function(&name(server.name(), own), &description, parameters);
-        let server = Arc::downgrade(server);
-        Tool::with_state(spec, Call { server, what })
+        let call = Call {
+            server: Arc::downgrade(server),
+            what,
+        };
+        of_server(server, spec, call)
             .effects(Effects {
                 reads: true,
                 ..Effects::default()
             })
-            .outside(true)
             .idempotent(true)
     };
     let nothing = json!({"type": "object", "properties": {}});
@@ -166,6 +175,10 @@ impl Invoke for Call {
     async fn invoke(&self, arguments: Value, cx: ToolContext) -> Result<ToolOutput, ToolError> {
         let server = self.server.upgrade();
         let server = server.ok_or_else(|| ToolError::User("its server was closed".to_owned()))?;
+        for name in server.secrets() {
+            // The server has them, and may say them; one that is not set has a default.
+            let _ = cx.secret(name);
+        }
         let peer = server.peer().await?;
         let done = match &self.what {
             What::Tool(name) => call(&server, &peer, name, arguments, &cx).await,
@@ -176,6 +189,17 @@ impl Invoke for Call {
             Ok(output) => Ok(output),
             Err(ServiceError::McpError(error)) => Err(ToolError::Model(error.message.into_owned())),
             Err(error) => Err(server.broken(&error).await),
+        }
+    }
+
+    fn addresses(&self, arguments: &Value) -> Vec<String> {
+        let uri = arguments.get("uri").and_then(Value::as_str);
+        match (&self.what, uri.map(Url::parse)) {
+            // The server may fetch it.
+            (What::Resource, Some(Ok(uri))) if matches!(uri.scheme(), "http" | "https") => {
+                vec![uri.into()]
+            }
+            _ => Vec::new(),
         }
     }
 }
