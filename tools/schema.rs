@@ -18,12 +18,15 @@ pub(crate) use coerce::folded;
 pub use derive::parameters_of;
 pub use readable::readable;
 
-/// Deepest nesting of schemas and arguments: what `serde_json` reads at most,
-/// and far below what the stack holds.
-const DEPTH: usize = 128;
+/// Deepest nesting of schemas, arguments and results. They are kept as parts of
+/// events, which `serde_json` reads back at a depth of 127 at most.
+pub(crate) const DEPTH: usize = 100;
 
-/// Longest quote of a wrong value, in bytes.
+/// Longest quote of a wrong value or of a name, in bytes.
 const QUOTE: usize = 60;
+
+/// Names or options that are listed at most.
+const LISTED: usize = 20;
 
 /// A JSON Schema (draft 2020-12 unless it names another), ready to check with.
 #[derive(Debug)]
@@ -104,7 +107,8 @@ impl Schema {
             }]);
         }
         let coerced = coerce::coerce(&self.source, arguments.clone());
-        if self.validator.is_valid(&coerced) {
+        // What was written as a string may be nested as deep again.
+        if shallower(&coerced, DEPTH) && self.validator.is_valid(&coerced) {
             return Ok(coerced);
         }
         // A schema can ask for what its types do not tell; then nothing was a slip.
@@ -144,14 +148,14 @@ impl Schema {
                 let known = schema
                     .and_then(|s| s.get("properties"))
                     .and_then(Value::as_object);
-                let known = known.map(|p| p.keys().cloned().collect::<Vec<_>>().join(", "));
-                let expected = match known {
-                    Some(known) if !known.is_empty() => format!("only {known}"),
-                    _ => "nothing of this name".to_owned(),
-                };
                 problems.extend(unexpected.iter().map(|name| Problem {
                     path: member(&here, name),
-                    expected: expected.clone(),
+                    expected: match known {
+                        Some(known) if !known.is_empty() => {
+                            format!("only {}", nearest(name, known.keys()))
+                        }
+                        _ => "nothing of this name".to_owned(),
+                    },
                     got: error.instance().get(name).map_or_else(String::new, quote),
                 }));
                 return;
@@ -164,7 +168,13 @@ impl Schema {
             }),
             Kind::Enum { options } => wrong(one_of(options)),
             Kind::Constant { expected_value } => wrong(quote(expected_value)),
-            Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
+            Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+                if let Some(errors) = meant(context, error.instance_path().as_str()) {
+                    for error in errors {
+                        self.explain(error, problems);
+                    }
+                    return;
+                }
                 let branches = schema.and_then(|s| s.get(error.kind().keyword()));
                 let branches = branches.and_then(Value::as_array).into_iter().flatten();
                 wrong(alternatives(branches.map(|branch| self.wanted(branch))))
@@ -204,12 +214,50 @@ impl Schema {
         }
         match (schema.get("const"), schema.get("type")) {
             (Some(only), _) => quote(only),
+            (None, Some(Value::String(kind))) if kind == "object" => {
+                let names = schema.get("required").and_then(Value::as_array);
+                let names = names.into_iter().flatten().filter_map(Value::as_str);
+                let names: Vec<&str> = names.take(LISTED).collect();
+                match names.as_slice() {
+                    [] => named(kind),
+                    names => format!("an object with {}", names.join(", ")),
+                }
+            }
             (None, Some(Value::String(kind))) => named(kind),
             (None, Some(Value::Array(kinds))) => {
                 alternatives(kinds.iter().filter_map(Value::as_str).map(named))
             }
             _ => "a value".to_owned(),
         }
+    }
+}
+
+/// The errors of the one branch of a union that the value was meant for, if that is
+/// clear: it is of the kind that the branch asks for, and has its tag, the member
+/// whose only value tells the branch from others.
+fn meant<'e>(
+    branches: &'e [Vec<ValidationError<'static>>],
+    here: &str,
+) -> Option<&'e [ValidationError<'static>]> {
+    let is_other = |error: &ValidationError<'_>| {
+        let below = error.instance_path().as_str().strip_prefix(here);
+        let levels = below.map_or(0, |below| below.matches('/').count());
+        match error.kind() {
+            Kind::Type { .. } => levels == 0,
+            Kind::Constant { .. } => levels <= 1,
+            Kind::Enum { options } => {
+                let is_tag = options.as_array().is_some_and(|options| options.len() == 1);
+                levels == 0 || (levels == 1 && is_tag)
+            }
+            _ => false,
+        }
+    };
+    let mut plausible = branches
+        .iter()
+        .filter(|errors| !errors.iter().any(is_other));
+    match (plausible.next(), plausible.next()) {
+        (Some(errors), None) => Some(errors),
+        _ => None,
     }
 }
 
@@ -264,19 +312,35 @@ fn named(kind: &str) -> String {
 }
 
 fn one_of(options: &Value) -> String {
-    alternatives(
-        options
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(Value::to_string),
-    )
+    let options = options.as_array().into_iter().flatten();
+    alternatives(options.map(quote))
 }
 
 fn alternatives(of: impl Iterator<Item = String>) -> String {
     let mut all: Vec<String> = of.collect();
     all.dedup();
+    let more = all.len().saturating_sub(LISTED);
+    all.truncate(LISTED);
+    if more > 0 {
+        all.push(format!("{more} more"));
+    }
     all.join(" or ")
+}
+
+/// Names in a row; where they are too many, those most like the one that was written.
+fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n String>) -> String {
+    let mut names: Vec<&str> = names.map(String::as_str).collect();
+    let more = names.len().saturating_sub(LISTED);
+    if more > 0 {
+        let written = short(written);
+        names.sort_by_cached_key(|name| strsim::damerau_levenshtein(written, short(name)));
+        names.truncate(LISTED);
+    }
+    let mut row = names.into_iter().map(short).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        row.push_str(&format!(" and {more} more"));
+    }
+    row
 }
 
 /// A JSON pointer as a path in the notation of programming languages.
@@ -295,11 +359,18 @@ fn dotted(pointer: &str) -> String {
 }
 
 fn member(path: &str, name: &str) -> String {
+    // A model can write anything for a name.
+    let name = short(name).escape_debug();
     if path.is_empty() {
-        name.to_owned()
+        name.to_string()
     } else {
         format!("{path}.{name}")
     }
+}
+
+/// As much of a name as is shown.
+fn short(name: &str) -> &str {
+    name.split_at(name.floor_char_boundary(QUOTE)).0
 }
 
 /// A value as JSON, shortened.
@@ -312,7 +383,8 @@ fn quote(value: &Value) -> String {
     text
 }
 
-fn shallower(value: &Value, depth: usize) -> bool {
+/// Whether a value is nested at most so deep.
+pub(crate) fn shallower(value: &Value, depth: usize) -> bool {
     let Some(depth) = depth.checked_sub(1) else {
         return false;
     };

@@ -4,15 +4,18 @@
 
 use serde_json::{Map, Number, Value};
 
-/// Deeper nesting than this is refused, as serde_json does.
-const MAX_DEPTH: usize = 127;
+/// Levels of nesting that are read. Calls are kept as parts of larger JSON, which
+/// serde_json reads back at a depth of 127 at most.
+const MAX_DEPTH: usize = 100;
 
 /// Reads one value that makes up the whole text.
 ///
 /// # Errors
 /// What is wrong, and at which character, in words a model can act on.
 pub fn read(text: &str) -> Result<Value, String> {
-    if let Ok(value) = serde_json::from_str(text) {
+    if let Ok(value) = serde_json::from_str(text)
+        && fits(&value, MAX_DEPTH)
+    {
         return Ok(value);
     }
     let mut reader = Reader { text, at: 0 };
@@ -21,6 +24,16 @@ pub fn read(text: &str) -> Result<Value, String> {
     match reader.peek() {
         None => Ok(value),
         Some(c) => Err(reader.wrong(&format!("expected the end, got `{c}`"))),
+    }
+}
+
+/// Whether a value is nested at most so many levels below its own.
+fn fits(value: &Value, levels: usize) -> bool {
+    let below = |value: &Value| levels.checked_sub(1).is_some_and(|left| fits(value, left));
+    match value {
+        Value::Array(items) => items.iter().all(below),
+        Value::Object(members) => members.values().all(below),
+        _ => true,
     }
 }
 
@@ -236,11 +249,11 @@ mod tests {
         ] {
             assert_eq!(read(text), Err(expected.to_owned()), "{text}");
         }
-        let deep = "[".repeat(200_000);
-        assert_eq!(
-            read(&deep),
-            Err("at character 129: nested too deeply".to_owned())
-        );
+        let refused = Err("at character 102: nested too deeply".to_owned());
+        assert_eq!(read(&"[".repeat(200_000)), refused);
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert_eq!(read(&nested(102)), refused);
+        assert!(read(&nested(101)).is_ok());
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 
 use std::{cell::Cell, collections::HashMap};
 
+use regex::Regex;
 use serde_json::{Map, Number, Value};
 
 /// Steps after which no more is coerced: schemas that refer to themselves in
@@ -87,14 +88,23 @@ impl<'s> Coercion<'s> {
             value = self.apply(part, value);
         }
         for branches in ["anyOf", "oneOf"] {
-            // Branches are told apart by type and options alone; a value that none
-            // of them takes as it is goes to the first that can make use of it.
-            let fitting = list(schema, branches).find(|branch| self.fits(branch, &value));
+            // Branches are told apart by type, options, tags and the names of members;
+            // a value that none of them takes as it is goes to the first that can make
+            // use of it.
+            let branches = || list(schema, branches);
+            let fitting = branches()
+                .find(|branch| self.fits(branch, &value) && self.has_tags(branch, &value));
             value = match fitting {
                 Some(branch) => self.apply(branch, value),
-                None => list(schema, branches)
+                None => branches()
                     .map(|branch| (branch, self.apply(branch, value.clone())))
-                    .find(|(branch, changed)| self.fits(branch, changed))
+                    .find(|(branch, changed)| {
+                        self.fits(branch, changed) && self.has_tags(branch, changed)
+                    })
+                    .or_else(|| {
+                        let branch = branches().find(|branch| self.fits(branch, &value))?;
+                        Some((branch, self.apply(branch, value.clone())))
+                    })
                     .map_or(value, |(_, changed)| changed),
             };
         }
@@ -171,6 +181,7 @@ impl<'s> Coercion<'s> {
         let mut members = Map::with_capacity(object.len());
         for (name, value) in object {
             let property = schema.get("properties").and_then(|p| p.get(&name));
+            let property = property.or_else(|| by_pattern(schema, &name));
             let Some(property) = property.or_else(|| schema.get("additionalProperties")) else {
                 members.insert(name, value);
                 continue;
@@ -184,10 +195,41 @@ impl<'s> Coercion<'s> {
     }
 
     fn items(&self, schema: &'s Map<String, Value>, items: Vec<Value>) -> Vec<Value> {
-        match schema.get("items") {
-            Some(item) => items.into_iter().map(|v| self.apply(item, v)).collect(),
-            None => items,
-        }
+        // The places of a tuple, which `items` was for in older drafts.
+        let of_place = list(schema, "prefixItems").chain(list(schema, "items"));
+        let of_rest = schema.get("items").filter(|items| !items.is_array());
+        let schemas = of_place.map(Some).chain(std::iter::repeat(of_rest));
+        let items = items.into_iter().zip(schemas);
+        items
+            .map(|(item, schema)| match schema {
+                Some(schema) => self.apply(schema, item),
+                None => item,
+            })
+            .collect()
+    }
+
+    /// Whether an object has the members that tell a branch of a union from others:
+    /// those that are required, and those that can have one value only.
+    fn has_tags(&self, schema: &'s Value, value: &Value) -> bool {
+        let (Some(schema), Value::Object(object)) = (self.resolved(schema), value) else {
+            return true;
+        };
+        let mut required = list(schema, "required").filter_map(Value::as_str);
+        let properties = schema.get("properties").and_then(Value::as_object);
+        required.all(|name| object.contains_key(name))
+            && properties.into_iter().flatten().all(|(name, property)| {
+                match (
+                    property.get("const"),
+                    property.get("enum"),
+                    object.get(name),
+                ) {
+                    (Some(only), _, Some(given)) => given == only,
+                    (_, Some(Value::Array(options)), Some(given)) if options.len() == 1 => {
+                        options.contains(given)
+                    }
+                    _ => true,
+                }
+            })
     }
 
     /// Whether type and options allow the value; what they say of its parts is
@@ -240,6 +282,17 @@ fn renamed(schema: &Map<String, Value>, object: Map<String, Value>) -> Map<Strin
     members
         .map(|((name, value), meant)| (meant.unwrap_or(name), value))
         .collect()
+}
+
+/// The schema of members whose names match a pattern, for a name that does.
+fn by_pattern<'s>(schema: &'s Map<String, Value>, name: &str) -> Option<&'s Value> {
+    let patterns = schema.get("patternProperties").and_then(Value::as_object);
+    let mut patterns = patterns.into_iter().flatten();
+    patterns.find_map(|(pattern, schema)| {
+        // What this engine does not read is left to the validator.
+        let matches = Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(name));
+        matches.then_some(schema)
+    })
 }
 
 /// Names by their folded form; `None` where several have the same.

@@ -345,12 +345,12 @@ async fn the_rest_is_explained() {
             "`seats`: expected an array, got \"4A\"",
         ),
         (
-            json!({"seats": nested(100)}),
+            json!({"seats": nested(90)}),
             "`seats[0]`: expected an object, got [[[[",
         ),
         (
             json!({"seats": nested(200)}),
-            "expected arguments nested at most 128 deep, got deeper ones",
+            "expected arguments nested at most 100 deep, got deeper ones",
         ),
         (
             json!({"contact": {}}),
