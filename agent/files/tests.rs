@@ -232,14 +232,15 @@ fn a_file_that_becomes_a_link_meanwhile_is_never_followed() {
                 fs::rename(&plain, &file).unwrap();
             }
         });
-        let mut copies = 0;
-        for _ in 0..2000 {
+        let (mut tries, mut copies) = (0, 0);
+        // On a busy machine the link may stand for all of the tries.
+        while tries < 2000 || copies == 0 {
+            tries += 1;
             if copy_out(session.path(), "file", out.path(), true).is_ok() {
                 copies += 1;
                 assert_eq!(contents(out.path()), pairs(&[("file", "plain")]));
             }
         }
         done.store(true, Ordering::Relaxed);
-        assert!(copies > 0);
     });
 }

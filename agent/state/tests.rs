@@ -111,6 +111,7 @@ impl Log {
                 tool: tool.to_owned(),
                 arguments: arguments.clone(),
                 effects,
+                sends: effects.network,
                 external: tool == "away",
                 ..Facts::default()
             },
