@@ -299,7 +299,12 @@ fn in_format(format: &str) -> String {
         "uuid" => "123e4567-e89b-12d3-a456-426614174000",
         _ => return format!("a valid {format}"),
     };
-    format!("a {format} such as {example}")
+    let article = if format.starts_with(['e', 'i']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {format} such as {example}")
 }
 
 /// `a string`, `an integer`, `null`.

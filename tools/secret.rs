@@ -167,12 +167,13 @@ impl Granted {
 /// The ways in which a value may be written: as it is, in JSON, in an address, and in
 /// Base64, perhaps amid other text.
 fn forms(value: &str) -> Vec<String> {
-    let json = Value::from(value).to_string();
-    let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
+    // What a server says of a request in JSON is JSON in JSON.
+    let json = in_json(value);
+    let json_twice = in_json(&json);
     let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
     let percent = text::percent_encoded(value);
     let lower = [&form, &percent].map(|text| lower_percent(text));
-    let plain = [value.to_owned(), json, form, percent];
+    let plain = [value.to_owned(), json, json_twice, form, percent];
     let plain = plain.into_iter().chain(lower);
     let plain = plain.filter(|form| form.len() >= SHORTEST);
     // Three bytes become four characters: it matters where among three it begins.
@@ -188,6 +189,13 @@ fn forms(value: &str) -> Vec<String> {
         [text, for_addresses]
     });
     plain.chain(base64).collect()
+}
+
+/// A text as it stands between the quotes of JSON.
+fn in_json(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    let inner = quoted.strip_prefix('"').and_then(|s| s.strip_suffix('"'));
+    inner.unwrap_or_default().to_owned()
 }
 
 /// The text with the digits of its percent signs in lower case.
@@ -271,6 +279,7 @@ mod tests {
         for written in [
             "pä \"ss\"/w+rd?",
             r#"pä \"ss\"/w+rd?"#,
+            r#"pä \\\"ss\\\"/w+rd?"#,
             "p%C3%A4+%22ss%22%2Fw%2Brd%3F",
             "p%C3%A4%20%22ss%22%2Fw%2Brd%3F",
             "p%c3%a4%20%22ss%22%2fw%2brd%3f",

@@ -302,7 +302,11 @@ impl Server {
         for _ in 0..STARTS {
             match self.peer().await {
                 Ok(peer) => {
-                    if let Err(error) = self.refresh(&peer).await {
+                    let refreshed = self.refresh(&peer).await;
+                    // The program may have ended meanwhile, which is no news.
+                    if let Err(error) = refreshed
+                        && !self.line.lock().await.closed
+                    {
                         tracing::warn!("{error}");
                     }
                     return;

@@ -123,11 +123,6 @@ async fn what_is_meant_is_put_right() {
             json!("9007199254740993"),
             json!(9_007_199_254_740_993_i64),
         ),
-        (
-            &json!({"type": ["integer", "null"]}),
-            json!("null"),
-            json!(null),
-        ),
         (&json!({"const": 5}), json!("5"), json!(5)),
         (
             &json!({"enum": ["Red", "GREEN", 3, null]}),
@@ -226,7 +221,7 @@ async fn the_rest_is_explained() {
         (
             json!({"type": "array", "prefixItems": [{"type": "integer"}], "items": false}),
             json!([1, 2]),
-            "`x`",
+            "`x[1]`: expected nothing, got 2",
         ),
         (
             json!({"type": "array", "contains": {"const": 1}}),
@@ -317,7 +312,7 @@ async fn the_rest_is_explained() {
         (
             string(json!({"format": "ipv4"})),
             json!("999.1.1.1"),
-            "expected a ipv4 such as",
+            "expected an ipv4 such as",
         ),
         (
             string(json!({"pattern": "^[A-Z]{3}$"})),
