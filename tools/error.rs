@@ -65,14 +65,26 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A pattern of hosts to allow is malformed.
+    /// A pattern of hosts is malformed.
     #[error(
-        "`{pattern}` is not a host to allow: {reason}\n\
-         hint: write `example.com`, `example.com:8080`, `*.example.com`, `192.168.0.7` or `[::1]:8000`"
+        "`{pattern}` names no hosts: {reason}\n\
+         hint: write `example.com`, `example.com:8080`, `*.example.com`, `192.168.0.7`, \
+         `10.0.0.0/8` or `[::1]:8000`"
     )]
     HostPattern {
         /// The pattern.
         pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What is to be the way out is none.
+    #[error(
+        "`{proxy}` is no proxy: {reason}\n\
+         hint: write `off`, `env` or an address such as `http://proxy.example:3128`"
+    )]
+    Proxy {
+        /// As it was given, without a password.
+        proxy: String,
         /// What is wrong with it.
         reason: String,
     },

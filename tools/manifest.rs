@@ -76,7 +76,7 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Tool, net_guard::NetGuard};
 pub use command::ENVIRONMENT;
-use entry::{Entry, Run};
+use entry::Entry;
 
 /// What stands in an entry, or a part of it.
 type Fields = Map<String, Value>;
@@ -95,12 +95,21 @@ impl Wrong {
     }
 }
 
-/// Reads a manifest, JSON or TOML.
+/// Reads a manifest, JSON or TOML, whose requests may go to the public internet.
 ///
 /// # Errors
 /// When the file cannot be read, is not of the form above, or a tool in it
 /// could never be called.
 pub fn load(path: &Path) -> Result<Vec<Tool>, Error> {
+    load_with(path, &NetGuard::from_patterns(&[])?)
+}
+
+/// Reads a manifest, whose requests may go where the guard lets them, and each tool's
+/// to the host that the manifest names for it.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(path: &Path, guard: &NetGuard) -> Result<Vec<Tool>, Error> {
     let unread = |source| Error::ManifestFile {
         path: path.to_owned(),
         source,
@@ -119,14 +128,9 @@ pub fn load(path: &Path) -> Result<Vec<Tool>, Error> {
         let entry = Entry::read(value).map_err(|wrong| in_tool(path, &name, wrong))?;
         entries.push(entry);
     }
-    let hosts = entries.iter().filter_map(|entry| match &entry.run {
-        Some(Run::Http(request)) => Some(request.host()),
-        _ => None,
-    });
-    let guard = NetGuard::from_patterns(&hosts.collect::<Vec<_>>())?;
     let tools = entries.into_iter().map(|entry| {
         let name = entry.name().to_owned();
-        let tool = entry.tool(folder, &guard);
+        let tool = entry.tool(folder, guard);
         tool.map_err(|wrong| in_tool(path, &name, wrong))
     });
     tools.collect()

@@ -1,6 +1,6 @@
 //! The body of an answer, as text.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, error::Error};
 
 use encoding_rs::{Encoding, UTF_8};
 use reqwest::{Response, header::CONTENT_TYPE};
@@ -16,8 +16,9 @@ pub(crate) async fn read(mut response: Response, max: usize) -> Result<Vec<u8>, 
     let mut body = Vec::new();
     while body.len() < max {
         let chunk = response.chunk().await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            let cause = cause.unwrap_or_else(|| error.to_string());
+            // The outer errors say no more than that it could not be read.
+            let causes = std::iter::successors(Some(&error as &dyn Error), |e| e.source());
+            let cause = causes.last().map(ToString::to_string).unwrap_or_default();
             ToolError::Model(format!(
                 "`{}` could not be read to its end: {cause}",
                 response.url()

@@ -144,7 +144,14 @@ impl Entry {
                 Tool::with_state(self.spec, wasm).timeout(timeout + wasm::GRACE)
             }
             Some(Run::Http(request)) => {
-                Http::tool(self.spec, *request, guard.clone()).timeout(timeout)
+                let guard = guard
+                    .to_builder()
+                    .allow(&[request.host()])
+                    // A service may think for as long as the tool may take.
+                    .idle_timeout(timeout)
+                    .build()
+                    .map_err(|error| Wrong::new("http", error.to_string()))?;
+                Http::tool(self.spec, *request, guard).timeout(timeout)
             }
         };
         if let Some(effects) = self.effects {

@@ -227,7 +227,9 @@ fn explained(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A client whose headers, which may hold keys, go nowhere but to the server.
+/// A client whose headers, which may hold keys, go nowhere but to the server. The user
+/// has said where that is, so it may be a private address, and the way there goes
+/// through the environment's proxies.
 fn http(server: &Url) -> Result<reqwest::Client, String> {
     let origin = server.origin();
     let same_origin = redirect::Policy::custom(move |attempt| {

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// IPv4 networks that are not public: address, length of the prefix, what it is.
-const V4: [(Ipv4Addr, u32, &str); 15] = [
+const V4: [(Ipv4Addr, u32, &str); 16] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8, "this machine"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "a private network"),
     (
@@ -13,6 +13,12 @@ const V4: [(Ipv4Addr, u32, &str); 15] = [
         "a provider's internal network",
     ),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "this machine"),
+    // Public by its number, and in Azure the host that a machine runs on.
+    (
+        Ipv4Addr::new(168, 63, 129, 16),
+        32,
+        "where a cloud answers its own machines",
+    ),
     (
         Ipv4Addr::new(169, 254, 0, 0),
         16,
@@ -126,12 +132,27 @@ const V6: [(Ipv6Addr, u32, &str); 17] = [
     ),
 ];
 
-/// Endings of names that mean this machine or its network.
-const NAMES: [(&str, &str); 3] = [
+/// What the interface's half of an address begins with that carries an IPv4 address in
+/// its end (ISATAP, RFC 5214, 6.1), with and without the bit for unique ones.
+const ISATAP: [u128; 2] = [0x0000_5efe, 0x0200_5efe];
+
+/// Endings of names that mean this machine or its network: reserved for that (RFC 6761,
+/// 6762 and 8375, ICANN's decision for `internal`), or so used that they never became
+/// public (RFC 6762, appendix G).
+const NAMES: [(&str, &str); 10] = [
     ("localhost", "this machine"),
-    ("local", "a name of the local network"),
+    ("localdomain", "this machine"),
+    ("local", LOCAL_NAME),
+    ("home.arpa", LOCAL_NAME),
+    ("lan", LOCAL_NAME),
+    ("home", LOCAL_NAME),
     ("internal", "a name of an internal network"),
+    ("intranet", "a name of an internal network"),
+    ("private", "a name of an internal network"),
+    ("corp", "a name of an internal network"),
 ];
+
+const LOCAL_NAME: &str = "a name of the local network";
 
 /// Why an address is not reached, as what it is; `None` if it is public.
 pub(super) fn refusal(ip: IpAddr) -> Option<&'static str> {
@@ -146,6 +167,9 @@ pub(super) fn refusal(ip: IpAddr) -> Option<&'static str> {
             let (net, prefix) = GLOBAL_V6;
             match known {
                 Some((_, _, what)) => Some(what),
+                None if ISATAP.contains(&(ip.to_bits() >> 32 & 0xffff_ffff)) => {
+                    Some("an IPv4 address in disguise")
+                }
                 None if !within(&net, prefix) => Some("reserved"),
                 None => None,
             }
@@ -155,12 +179,17 @@ pub(super) fn refusal(ip: IpAddr) -> Option<&'static str> {
 
 /// Why a name is not even resolved, as what it is.
 pub(super) fn refusal_of_name(name: &str) -> Option<&'static str> {
-    let name = name.trim_end_matches('.');
-    let last = name.rsplit('.').next().unwrap_or_default();
-    NAMES
-        .iter()
-        .find(|(ending, _)| last.eq_ignore_ascii_case(ending))
-        .map(|(_, what)| *what)
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let known = NAMES.iter().find(|(ending, _)| {
+        let before = name.strip_suffix(ending);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    });
+    match known {
+        Some((_, what)) => Some(what),
+        // Public names have a dot; the system completes others with its own domain.
+        None if !name.contains('.') => Some(LOCAL_NAME),
+        None => None,
+    }
 }
 
 /// Whether the first `prefix` of 128 bits are the same.

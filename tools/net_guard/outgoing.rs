@@ -4,7 +4,9 @@ use reqwest::{
     Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, PROXY_AUTHORIZATION},
 };
-use url::Url;
+use url::{Origin, Url};
+
+use crate::ToolError;
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -32,8 +34,12 @@ impl Outgoing {
     }
 
     /// The request that follows a redirect (RFC 9110, 15.4): what was posted is asked
-    /// for afterwards, unless the server says that it must be sent again.
-    pub(super) fn redirect(&mut self, status: StatusCode, target: Url) {
+    /// for afterwards, unless the server says that it must be sent again. That is done
+    /// for the server it was meant for, and for nobody else.
+    ///
+    /// # Errors
+    /// When what was posted would go to another origin.
+    pub(super) fn redirect(&mut self, status: StatusCode, target: Url) -> Result<(), ToolError> {
         let is_read = matches!(self.method, Method::GET | Method::HEAD);
         let asks = match status {
             StatusCode::SEE_OTHER => !is_read,
@@ -48,6 +54,13 @@ impl Outgoing {
             }
         }
         if target.origin() != self.url.origin() {
+            if self.body.is_some() && !is_made_secure(&self.url, &target) {
+                return Err(ToolError::Model(format!(
+                    "`{}` would have what was sent to it sent on to `{target}`, which was not \
+                     done",
+                    self.url
+                )));
+            }
             let known = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
             let private = self
                 .headers
@@ -59,7 +72,18 @@ impl Outgoing {
             }
         }
         self.url = target;
+        Ok(())
     }
+}
+
+/// Whether one address is the other by https, at the usual ports.
+fn is_made_secure(from: &Url, to: &Url) -> bool {
+    let mut expected = from.clone();
+    expected.set_scheme("https").is_ok()
+        && from.scheme() == "http"
+        && from.port().is_none()
+        && matches!(to.origin(), Origin::Tuple(..))
+        && expected.origin() == to.origin()
 }
 
 #[cfg(test)]
@@ -84,14 +108,17 @@ mod tests {
         }
     }
 
-    fn after(status: u16, target: &str) -> (Method, bool, Vec<String>) {
-        let mut request = posted();
+    fn after(
+        mut request: Outgoing,
+        status: u16,
+        target: &str,
+    ) -> Result<(Method, bool, Vec<String>), ToolError> {
         request.redirect(
             StatusCode::from_u16(status).unwrap(),
             Url::parse(target).unwrap(),
-        );
+        )?;
         let headers = request.headers.keys().map(ToString::to_string);
-        (request.method, request.body.is_some(), headers.collect())
+        Ok((request.method, request.body.is_some(), headers.collect()))
     }
 
     #[test]
@@ -102,14 +129,36 @@ mod tests {
             (302, "https://a.test/y", Method::GET, false, &all[..]),
             (303, "https://a.test/y", Method::GET, false, &all),
             (307, "https://a.test/y", Method::POST, true, &all),
-            (308, "https://b.test/y", Method::POST, true, &public),
+            (302, "https://b.test/y", Method::GET, false, &public),
             (301, "http://a.test/y", Method::GET, false, &public),
-            (307, "https://a.test:8443/y", Method::POST, true, &public),
         ] {
             assert_eq!(
-                after(status, target),
-                (method, has_body, headers.to_vec()),
+                after(posted(), status, target),
+                Ok((method, has_body, headers.to_vec())),
                 "{status} {target}"
+            );
+        }
+        let mut plain = posted();
+        plain.url = Url::parse("http://a.test/x").unwrap();
+        assert_eq!(
+            after(plain, 308, "https://a.test/x"),
+            Ok((Method::POST, true, public.to_vec()))
+        );
+    }
+
+    #[test]
+    fn what_was_posted_goes_to_nobody_else() {
+        for target in [
+            "https://b.test/y",
+            "https://a.test:8443/y",
+            "http://a.test/y",
+        ] {
+            assert_eq!(
+                after(posted(), 307, target),
+                Err(ToolError::Model(format!(
+                    "`https://a.test/x` would have what was sent to it sent on to `{target}`, \
+                     which was not done"
+                )))
             );
         }
     }
