@@ -6,7 +6,6 @@
 
 mod actions;
 mod functions;
-mod page;
 mod simple;
 
 use std::{
@@ -21,40 +20,22 @@ use url::Url;
 
 use crate::{
     Citation, Effects, PastCall, Tool, ToolContext, ToolError,
-    fetch::{
-        FetchLimits,
-        body::{Kind, read},
-        markdown::{Extent, Numbered, numbered},
-    },
-    net_guard::NetGuard,
-    search::{Document, Hit, Query, Search},
-    text,
+    reader::{Page, Part, Reader},
+    search::{Hit, Query, Search},
 };
-use page::Page;
 
 /// The number of the first page that is opened from a list; GLM-4 was trained with it.
 /// Results of a search are numbered from 0 and stay below.
 const FIRST_QUOTE: u32 = 7;
-
-/// Pages that are kept, to be read on without asking their servers again.
-const PAGES: usize = 32;
-
-/// Links of a page that are remembered: those that are shown, and few pages have more.
-const LINKS: usize = 200;
-
-/// Longest excerpt of an error page, in bytes.
-const EXCERPT: usize = 200;
 
 /// Searches the web and reads pages, for any number of sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct Browser(Arc<Inner>);
 
 struct Inner {
-    guard: NetGuard,
+    reader: Reader,
     search: Search,
-    limits: FetchLimits,
     tabs: Mutex<HashMap<String, Arc<AsyncMutex<Tab>>>>,
-    pages: Mutex<HashMap<(Url, Extent), Arc<Page>>>,
 }
 
 /// What a session's browser shows.
@@ -72,6 +53,7 @@ struct Tab {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Link {
+    number: usize,
     url: Url,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     title: String,
@@ -95,38 +77,47 @@ impl Tab {
         number
     }
 
-    fn show(&mut self, page: &Page) {
-        let links = page.links.iter().take(LINKS).cloned();
-        self.links = links
-            .map(|url| Link {
-                url,
+    /// Remembers what was shown of a page: its links in this part, and no others, so
+    /// that no number leads to where nobody has seen it lead.
+    fn show(&mut self, page: &Page, part: &Part<'_>) {
+        let mut numbers: Vec<usize> = part.links().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let links = numbers.into_iter().filter_map(|number| {
+            Some(Link {
+                number,
+                url: page.links.get(number)?.clone(),
                 title: String::new(),
             })
-            .collect();
+        });
+        self.links = links.collect();
     }
 
     /// Where a number leads that was shown last.
     fn link(&self, number: i64) -> Result<&Link, String> {
-        let link = usize::try_from(number).ok().and_then(|n| self.links.get(n));
-        link.ok_or_else(|| match self.links.len() {
-            0 => "nothing was searched or opened yet".to_owned(),
-            count => format!(
-                "there is no {number}: what was shown last ends with {}",
-                count - 1
+        let wanted = usize::try_from(number).ok();
+        let link = self.links.iter().find(|link| Some(link.number) == wanted);
+        link.ok_or_else(|| match (self.links.first(), self.links.last()) {
+            (Some(first), Some(last)) => format!(
+                "there is no {number}: the numbers that were shown last are {} to {}",
+                first.number, last.number
             ),
+            _ if self.steps == 0 => {
+                format!("there is no {number}: nothing was searched or opened yet")
+            }
+            _ => format!("there is no {number}: what was shown last has no numbers"),
         })
     }
 }
 
 impl Browser {
-    /// A browser that reaches what `guard` lets it, and finds pages by `search`.
-    pub fn new(guard: NetGuard, search: Search, limits: FetchLimits) -> Self {
+    /// A browser that reads pages by `reader` and finds them by `search`, whose own
+    /// documents it reads, too.
+    pub fn new(reader: Reader, search: Search) -> Self {
         Self(Arc::new(Inner {
-            guard,
+            reader: reader.documents(search.clone()),
             search,
-            limits,
             tabs: Mutex::default(),
-            pages: Mutex::default(),
         }))
     }
 
@@ -154,7 +145,13 @@ impl Browser {
             .sends(false)
             .idempotent(true)
             // Several pages are opened at the same time.
-            .timeout(self.0.limits.total.saturating_add(Duration::from_secs(10)));
+            .timeout(
+                self.0
+                    .reader
+                    .limits()
+                    .total
+                    .saturating_add(Duration::from_secs(10)),
+            );
         let secrets = self.0.search.secrets();
         secrets.iter().fold(tool, |tool, name| tool.secret(name))
     }
@@ -198,90 +195,14 @@ impl Browser {
             count: FIRST_QUOTE as usize,
         };
         let hits = self.0.search.search(&query, cx).await?;
-        let links = hits.iter().map(|hit| Link {
+        let links = hits.iter().enumerate().map(|(number, hit)| Link {
+            number,
             url: hit.url.clone(),
             title: hit.title.clone(),
         });
         tab.links = links.collect();
         Ok(hits)
     }
-
-    /// The page at an address, as it was or anew.
-    async fn load(&self, url: &Url, extent: Extent) -> Result<Arc<Page>, ToolError> {
-        let key = (url.clone(), extent);
-        let kept = {
-            let pages = self.0.pages.lock().unwrap_or_else(PoisonError::into_inner);
-            pages.get(&key).cloned()
-        };
-        if let Some(page) = kept {
-            return Ok(page);
-        }
-        let loading = tokio::time::timeout(self.0.limits.total, self.fetch(url, extent));
-        let page = loading.await.map_err(|_| {
-            let limit = self.0.limits.total.as_secs();
-            ToolError::Model(format!("`{url}` did not come within {limit} s"))
-        })??;
-        let page = Arc::new(page);
-        let mut pages = self.0.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        if pages.len() >= PAGES {
-            pages.clear();
-        }
-        pages.insert(key, Arc::clone(&page));
-        Ok(page)
-    }
-
-    async fn fetch(&self, url: &Url, extent: Extent) -> Result<Page, ToolError> {
-        if let Some(document) = self.0.search.document(url).await {
-            return page_of(url.clone(), document?, extent).await;
-        }
-        let response = self.0.guard.get(url.as_str()).await?;
-        let (status, url) = (response.status(), response.url().clone());
-        if !status.is_success() {
-            let excerpt = match Kind::of(&response) {
-                Ok(kind) => {
-                    let body = read(response, self.0.limits.max_bytes).await?;
-                    let text = kind.text(&url, body).await.unwrap_or_default();
-                    text::clean(text.trim(), EXCERPT)
-                }
-                Err(_) => String::new(),
-            };
-            let message = format!("`{url}` answered {status}: {excerpt}");
-            return Err(ToolError::Model(
-                message.trim_end_matches([':', ' ']).to_owned(),
-            ));
-        }
-        let kind = Kind::of(&response)?;
-        let body = read(response, self.0.limits.max_bytes).await?;
-        let document = Document {
-            text: kind.decoded(&body),
-            html: kind.html,
-        };
-        page_of(url, document, extent).await
-    }
-}
-
-/// A page from what is at an address.
-async fn page_of(url: Url, document: Document, extent: Extent) -> Result<Page, ToolError> {
-    let Numbered { title, text, links } = if document.html {
-        let converted = numbered(document.text, url.clone(), extent).await;
-        converted.map_err(|reason| ToolError::Model(format!("`{url}` cannot be read: {reason}")))?
-    } else {
-        Numbered {
-            text: document.text,
-            ..Numbered::default()
-        }
-    };
-    let name = || {
-        let last = url.path_segments().and_then(|mut parts| parts.next_back());
-        let last = last.filter(|name| !name.is_empty());
-        last.or(url.host_str()).unwrap_or_default().to_owned()
-    };
-    Ok(Page {
-        title: if title.is_empty() { name() } else { title },
-        text,
-        links,
-        url,
-    })
 }
 
 /// A page as a source of what is said about it.

@@ -1,65 +1,54 @@
-//! `web_fetch`: a web page as Markdown.
+//! `web_fetch`: what is at an address, as Markdown.
 
 pub(crate) mod body;
-pub(crate) mod markdown;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use glm_agent_model::ToolSpec;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
 
-use crate::{Effects, Invoke, Tool, ToolContext, ToolError, ToolOutput, net_guard::NetGuard, text};
-use body::{Kind, read};
+use crate::{
+    Citation, Effects, Invoke, Tool, ToolContext, ToolError, ToolOutput,
+    reader::{Extent, Form, Fresh, PART, Reader},
+    schema::parameters_of,
+};
 
-/// Longest excerpt of an error page, in bytes.
-const EXCERPT: usize = 300;
+/// How much longer than a page the call may take that reads it.
+const MARGIN: Duration = Duration::from_secs(5);
 
-/// What one call may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FetchLimits {
-    /// Bytes read of a page, after decompression. The rest is left out.
-    /// Default: 5 million.
-    pub max_bytes: usize,
-    /// Time from the first look-up to the last byte. Default: 20 s.
-    pub total: Duration,
+#[derive(Deserialize, JsonSchema)]
+struct Arguments {
+    /// Address of the page, http or https.
+    url: String,
+    /// Which part of a long page, from 1.
+    #[schemars(range(min = 1))]
+    part: Option<u32>,
+    /// Also what surrounds the page's main text, such as menus.
+    whole: Option<bool>,
 }
 
-impl Default for FetchLimits {
-    fn default() -> Self {
-        Self {
-            max_bytes: 5_000_000,
-            total: Duration::from_secs(20),
-        }
-    }
-}
-
-/// The tool: gets pages from where `guard` lets it.
-pub fn web_fetch(guard: NetGuard, limits: FetchLimits) -> Tool {
+/// The tool: what `reader` reads at an address.
+pub fn web_fetch(reader: Reader) -> Tool {
     let spec = ToolSpec::function(
         "web_fetch",
         "Fetch a web page and return its text as Markdown.",
-        json!({
-            "type": "object",
-            "properties": {
-                "url": {"type": "string", "description": "Address of the page, http or https."},
-            },
-            "required": ["url"],
-        }),
+        parameters_of::<Arguments>(),
     );
-    Tool::with_state(spec, WebFetch { guard, limits })
+    let limit = reader.limits().total.saturating_add(MARGIN);
+    Tool::with_state(spec, WebFetch(reader))
         .effects(Effects {
             network: true,
             ..Effects::default()
         })
         .idempotent(true)
-        .timeout(limits.total)
+        .timeout(limit)
 }
 
-struct WebFetch {
-    guard: NetGuard,
-    limits: FetchLimits,
-}
+struct WebFetch(Reader);
 
 #[async_trait]
 impl Invoke for WebFetch {
@@ -69,31 +58,58 @@ impl Invoke for WebFetch {
     }
 
     async fn invoke(&self, arguments: Value, _cx: ToolContext) -> Result<ToolOutput, ToolError> {
-        let address = arguments
-            .get("url")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let response = self.guard.get(address).await?;
-        let (status, url) = (response.status(), response.url().clone());
-        let kind = Kind::of(&response);
-        if !status.is_success() {
-            let page = match kind {
-                Ok(kind) => {
-                    let body = read(response, self.limits.max_bytes).await?;
-                    kind.text(&url, body).await?
-                }
-                Err(_) => String::new(),
-            };
-            let excerpt = text::clean(page.trim(), EXCERPT);
-            let separator = if excerpt.is_empty() { "" } else { ":\n" };
+        let Arguments { url, part, whole } = serde_json::from_value(arguments)
+            .map_err(|error| ToolError::Model(error.to_string()))?;
+        let url = address(&url)?;
+        let extent = match whole {
+            Some(true) => Extent::Whole,
+            _ => Extent::Main,
+        };
+        let number = part.unwrap_or(1) as usize;
+        let fresh = if number > 1 {
+            Fresh::ReadOn
+        } else {
+            Fresh::Now
+        };
+        let page = self.0.page(&url, extent, Form::Markdown, fresh).await?;
+        let Some(part) = page.part(number, PART) else {
+            let parts = page.parts(PART);
             return Err(ToolError::Model(format!(
-                "`{address}` answered {status}{separator}{excerpt}"
+                "`{url}` has no part {number}: its last one is {parts}"
             )));
+        };
+        let mut text = part.text.to_owned();
+        if let (number, parts @ 2..) = part.number {
+            let (from, to) = part.visible;
+            text.push_str(&format!("\n\n[part {number} of {parts}: {from}% - {to}%"));
+            if let Some(next) = part.next() {
+                text.push_str(&format!("; read on with \"part\": {next}"));
+            }
+            text.push(']');
         }
-        let kind = kind?;
-        let body = read(response, self.limits.max_bytes).await?;
-        Ok(kind.text(&url, body).await?.into())
+        Ok(ToolOutput {
+            text,
+            citations: vec![Citation {
+                mark: String::new(),
+                title: page.title.clone(),
+                url: page.url.to_string(),
+            }],
+            ..ToolOutput::default()
+        })
     }
+}
+
+/// An address as a model writes it.
+///
+/// # Errors
+/// [`ToolError::Model`] if it is none.
+pub(crate) fn address(text: &str) -> Result<Url, ToolError> {
+    let text = text.trim();
+    Url::parse(text).map_err(|reason| {
+        ToolError::Model(format!(
+            "`{text}` is not an address: {reason}; expected one such as https://example.com/page"
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | [`schema`] | arguments validated, harmless slips coerced, the rest explained |
 //! | [`net_guard`] | which addresses a request may reach |
 //! | [`fetch`] | `web_fetch`: a page as Markdown |
+//! | [`reader`] | what is at an address, as text |
 //! | [`search`] | the services that find pages |
 //! | [`browser`] | `simple_browser`, `web_search`, `web_open`, `web_find` |
 //! | [`python`] | `python`: code in the sandbox |
@@ -23,6 +24,7 @@ pub mod mcp;
 pub mod net_guard;
 mod progress;
 pub mod python;
+pub mod reader;
 pub mod registry;
 pub mod schema;
 pub mod search;

@@ -45,8 +45,15 @@ use rules::{Refusal, Rules};
 /// Redirects that are followed at most.
 const REDIRECTS: usize = 10;
 
-/// How the guard introduces itself to servers.
-const USER_AGENT: &str = concat!("glm-agent/", env!("CARGO_PKG_VERSION"));
+/// How the guard introduces itself to servers: by the name that rules for it in a
+/// robots.txt have, and with where to read about it.
+const USER_AGENT: &str = concat!(
+    "glm-agent/",
+    env!("CARGO_PKG_VERSION"),
+    " (+",
+    env!("CARGO_PKG_REPOSITORY"),
+    ")"
+);
 
 /// Makes requests, to where they may go. Cheap to clone.
 #[derive(Clone)]

@@ -15,11 +15,12 @@ use glm_agent::{
     paths,
     render::{Style, Terminal},
     tools::{
-        fetch::{self, FetchLimits},
+        fetch::web_fetch,
         manifest,
         mcp::Server,
         net_guard::NetGuard,
         python::{Limits, Python},
+        reader::{self, Reader},
     },
 };
 
@@ -149,7 +150,7 @@ pub fn tools(
             "web_fetch" => {
                 let guard =
                     NetGuard::from_patterns(&args.allow_host).map_err(glm_agent::Error::from)?;
-                tools.push(fetch::web_fetch(guard, FetchLimits::default()));
+                tools.push(web_fetch(Reader::new(guard, reader::Limits::default())));
             }
             file if file.contains(['.', '/', '\\']) => {
                 tools.extend(manifest::load(Path::new(file)).map_err(glm_agent::Error::from)?);

@@ -228,7 +228,10 @@ fn a_rule_is_not_outwitted_by_dots_ports_or_case() {
 #[test]
 fn facts_come_from_the_tool() {
     let guard = glm_agent_tools::net_guard::NetGuard::from_patterns(&[]).unwrap();
-    let fetch = glm_agent_tools::fetch::web_fetch(guard, Default::default());
+    let fetch = glm_agent_tools::fetch::web_fetch(glm_agent_tools::reader::Reader::new(
+        guard,
+        Default::default(),
+    ));
     let arguments = json!({"url": "https://Example.com:8443/x"});
     assert_eq!(
         Facts::of(Some(&fetch), "web_fetch", &arguments),

@@ -1,7 +1,5 @@
 //! The browser as functions, for models that were not trained with `simple_browser`.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use glm_agent_model::ToolSpec;
 use schemars::JsonSchema;
@@ -9,13 +7,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{
-    Browser, Tab, citation,
-    page::{PART, Page},
-    shown,
-};
+use super::{Browser, Tab, citation, shown};
 use crate::{
-    Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput, fetch::markdown::Extent,
+    Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput,
+    reader::{Extent, Form, Fresh, PART},
     schema::parameters_of,
 };
 
@@ -33,8 +28,9 @@ struct SearchArguments {
 
 #[derive(Deserialize, JsonSchema)]
 struct OpenArguments {
-    /// The number of a result or a link that was shown last, or an address
-    page: String,
+    /// The number of a result or a link that was shown last, or an address; left out, it
+    /// is the page that was opened last
+    page: Option<String>,
     /// Which part of a long page, from 1
     #[schemars(range(min = 1))]
     part: Option<u32>,
@@ -162,25 +158,39 @@ impl Function {
         tab: &mut Tab,
         arguments: &OpenArguments,
     ) -> Result<ToolOutput, ToolError> {
-        let url = self.target(tab, &arguments.page)?;
-        let page = self.browser.load(&url, Extent::Main).await?;
+        let url = match &arguments.page {
+            Some(page) => self.target(tab, page)?,
+            None => opened(tab)?.clone(),
+        };
         let number = arguments.part.unwrap_or(1) as usize;
+        let fresh = if number > 1 {
+            Fresh::ReadOn
+        } else {
+            Fresh::Now
+        };
+        let reader = &self.browser.0.reader;
+        let page = reader
+            .page(&url, Extent::Main, Form::Numbered, fresh)
+            .await?;
         let Some(part) = page.part(number, PART) else {
-            let parts = page.part(1, PART).map_or(1, |part| part.number.1);
-            let message = format!("`{}` has no part {number}: there are {parts}", page.url);
+            let parts = page.parts(PART);
+            let message = format!(
+                "`{}` has no part {number}: its last one is {parts}",
+                page.url
+            );
             return Err(ToolError::Model(message));
         };
         let (from, to) = part.visible;
-        let more = match part.number {
-            (number, parts) if number < parts => format!("; part {} goes on", number + 1),
-            _ => String::new(),
+        let more = match part.next() {
+            Some(next) => format!("; read on with \"part\": {next}"),
+            None => String::new(),
         };
         let quote = tab.quote();
         let text = format!(
             "TITLE: {}\nURL: {}\nCite as 【{quote}†source】\n\n{}\n\nVisible: {from}% - {to}%{more}",
             page.title, page.url, part.text
         );
-        tab.show(&page);
+        tab.show(&page, &part);
         tab.page = Some(url);
         Ok(ToolOutput {
             text,
@@ -206,15 +216,29 @@ impl Function {
     }
 
     async fn find(&self, tab: &Tab, arguments: &FindArguments) -> Result<ToolOutput, ToolError> {
-        let url = tab.page.as_ref();
-        let url = url.ok_or_else(|| ToolError::Model("no page was opened yet".to_owned()))?;
-        let page: Arc<Page> = self.browser.load(url, Extent::Main).await?;
-        let found = page.find(&arguments.text, PLACES);
+        let url = opened(tab)?;
+        let reader = &self.browser.0.reader;
+        let page = reader.page(url, Extent::Main, Form::Numbered, Fresh::ReadOn);
+        let page = page.await?;
+        let found = page.find(&arguments.text, PLACES, PART);
         if found.is_empty() {
             let message = format!("`{}` does not stand in `{}`", arguments.text, page.title);
             return Ok(message.into());
         }
-        let lines = found.iter().map(|line| format!("- {line}"));
+        let has_parts = page.parts(PART) > 1;
+        let lines = found.iter().map(|(part, line)| {
+            if has_parts {
+                format!("- part {part}: {line}")
+            } else {
+                format!("- {line}")
+            }
+        });
         Ok(lines.collect::<Vec<_>>().join("\n").into())
     }
+}
+
+/// The page that was opened last.
+fn opened(tab: &Tab) -> Result<&Url, ToolError> {
+    let page = tab.page.as_ref();
+    page.ok_or_else(|| ToolError::Model("no page was opened yet".to_owned()))
 }

@@ -1,22 +1,23 @@
 //! `simple_browser`: calls as GLM-4 writes them, answers as it was trained to read
 //! them.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use futures::future;
 use glm_agent_model::ToolSpec;
 use serde_json::Value;
-use url::Url;
 
 use super::{
     Browser, Tab,
     actions::{self, Action},
-    citation,
-    page::PART,
-    shown,
+    citation, shown,
 };
 use crate::{
     Citation, Invoke, Observation, PastCall, Tool, ToolContext, ToolError, ToolOutput,
-    fetch::markdown::Extent, text,
+    fetch::address,
+    reader::{Extent, Form, Fresh, PART},
+    text,
 };
 
 /// What the observations of pages and of lists are marked with, and those of what went
@@ -141,20 +142,21 @@ impl Simple {
         })
     }
 
-    async fn open(&self, tab: &mut Tab, address: &str) -> Result<Done, ToolError> {
-        let url = Url::parse(address.trim())
-            .map_err(|reason| ToolError::Model(format!("`{address}` is no address: {reason}")))?;
-        let page = self.0.load(&url, Extent::Whole).await?;
-        let (shown, (from, to)) = match page.part(1, PART) {
-            Some(part) => (part.text, part.visible),
-            None => ("", (0, 100)),
-        };
+    async fn open(&self, tab: &mut Tab, opened: &str) -> Result<Done, ToolError> {
+        let url = address(opened)?;
+        let reader = &self.0.0.reader;
+        let page = reader
+            .page(&url, Extent::Whole, Form::Numbered, Fresh::Now)
+            .await?;
+        let first = page.part(1, PART);
+        let (shown, (from, to)) = first.map_or(("", (0, 100)), |part| (part.text, part.visible));
         let text = format!(
             "TITLE: {}\n\n\nURL: {}\n{shown}\nVisible: {from}% - {to}%",
             page.title, page.url
         );
-        tab.show(&page);
-        tab.page = Some(page.url.clone());
+        if let Some(first) = first {
+            tab.show(&page, &first);
+        }
         Ok(Done {
             observations: vec![observation(RESULT, text)],
             citations: vec![citation("", &page.title, &page.url)],
@@ -163,36 +165,34 @@ impl Simple {
 
     /// Opens pages at the same time; they are quoted in the order of their numbers.
     async fn click(&self, tab: &mut Tab, ids: &[i64]) -> Done {
+        let mut ids = ids.to_vec();
+        let mut seen = HashSet::new();
+        ids.retain(|id| seen.insert(*id));
         let wanted: Vec<_> = ids
             .iter()
             .take(PAGES)
-            .map(|id| {
-                let url = tab.link(*id).map(|link| link.url.clone());
-                url.map(|url| (tab.quote(), url))
-            })
+            .map(|id| tab.link(*id).map(|link| link.url.clone()))
             .collect();
+        let reader = &self.0.0.reader;
         let loads = wanted.into_iter().map(|wanted| async move {
-            let (number, url) = wanted.map_err(ToolError::Model)?;
-            let page = self.0.load(&url, Extent::Main).await?;
-            Ok((number, page))
+            let url = wanted.map_err(ToolError::Model)?;
+            reader
+                .page(&url, Extent::Main, Form::Quoted, Fresh::Now)
+                .await
         });
         let pages: Vec<Result<_, ToolError>> = future::join_all(loads).await;
         let tokens = (TOKENS / pages.len().max(1)).min(PART);
         let mut done = Done::default();
         for page in pages {
             match page {
-                Ok((number, page)) => {
-                    let shown = page
-                        .part(1, tokens)
-                        .map(|part| part.text)
-                        .unwrap_or_default();
-                    let lines = shown.lines().filter(|line| !line.trim().is_empty());
-                    let text = lines.collect::<Vec<_>>().join("\n");
+                Ok(page) => {
+                    let number = tab.quote();
+                    let first = page.part(1, tokens);
+                    let text = dense(first.map_or("", |part| part.text));
                     let metadata = format!("quote_result [{number}†source]");
                     done.observations.push(observation(&metadata, text));
                     done.citations
                         .push(citation(number, &page.title, &page.url));
-                    tab.page = Some(page.url.clone());
                 }
                 Err(error) => done
                     .observations
@@ -205,4 +205,20 @@ impl Simple {
         }
         done
     }
+}
+
+/// A text without empty lines, but for those of code.
+fn dense(text: &str) -> String {
+    let mut fence = None;
+    let lines = text.lines().filter(|line| {
+        let mark = line.trim_start();
+        let ticks = mark.len() - mark.trim_start_matches('`').len();
+        match fence {
+            Some(open) if ticks >= open && mark.trim().len() == ticks => fence = None,
+            None if ticks >= 3 => fence = Some(ticks),
+            _ => {}
+        }
+        fence.is_some() || !line.trim().is_empty()
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -10,8 +10,10 @@ use std::{
     net::TcpListener,
 };
 
+use serde_json::json;
+
 use super::*;
-use crate::Registry;
+use crate::{Registry, net_guard::NetGuard, reader::Limits, text};
 
 /// Serves these bytes to each connection; the address of it.
 fn serve(response: impl Into<Vec<u8>>) -> String {
@@ -37,20 +39,25 @@ fn page(head: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-async fn fetch(allowed: &[&str], limits: FetchLimits, host: &str) -> Result<ToolOutput, ToolError> {
+async fn fetch(allowed: &[&str], limits: Limits, arguments: Value) -> Result<String, ToolError> {
     let patterns: Vec<_> = allowed.iter().map(ToString::to_string).collect();
     let guard = NetGuard::from_patterns(&patterns).unwrap();
-    let registry = Registry::new(vec![web_fetch(guard, limits)]).unwrap();
-    let arguments = json!({"url": format!("http://{host}/")});
-    registry
+    let registry = Registry::new(vec![web_fetch(Reader::new(guard, limits))]).unwrap();
+    let output = registry
         .call("web_fetch", arguments, ToolContext::default())
-        .await
+        .await?;
+    assert!(output.citations[0].url.starts_with("http://"));
+    Ok(output.text)
 }
 
-async fn fetched(response: impl Into<Vec<u8>>) -> Result<ToolOutput, ToolError> {
+async fn at(allowed: &[&str], host: &str) -> Result<String, ToolError> {
+    let arguments = json!({"url": format!("http://{host}/")});
+    fetch(allowed, Limits::default(), arguments).await
+}
+
+async fn fetched(response: impl Into<Vec<u8>>) -> Result<String, ToolError> {
     let host = serve(response);
-    let result = fetch(&[&host], FetchLimits::default(), &host).await;
-    result.map_err(|error| match error {
+    at(&[&host], &host).await.map_err(|error| match error {
         ToolError::Model(message) => ToolError::Model(message.replace(&host, "HOST")),
         other => other,
     })
@@ -86,7 +93,7 @@ async fn errors_and_other_types_go_back_to_the_model() {
         ),
         (
             page("200 OK\r\nContent-Type: image/png", b"x"),
-            "`http://HOST/` is of type `image/png`; only text, HTML and JSON can be read",
+            "`http://HOST/` is of type `image/png`; only HTML, text, JSON, feeds and PDFs can be read",
         ),
         (
             page("302 Found\r\nLocation: /", b""),
@@ -110,13 +117,9 @@ async fn private_addresses_are_refused_also_behind_a_redirect() {
     let refusal = Err(ToolError::User(format!(
         "refused to reach `127.0.0.1`: this machine\nhint: pass --allow-host {inside} if you trust it"
     )));
-    let limits = FetchLimits::default();
-    assert_eq!(fetch(&[], limits, &inside).await, refusal);
-    assert_eq!(fetch(&[&outside], limits, &outside).await, refusal);
-    assert_eq!(
-        fetch(&["127.0.0.1"], limits, &outside).await,
-        Ok("secret".into())
-    );
+    assert_eq!(at(&[], &inside).await, refusal);
+    assert_eq!(at(&[&outside], &outside).await, refusal);
+    assert_eq!(at(&["127.0.0.1"], &outside).await, Ok("secret".into()));
 }
 
 #[tokio::test]
@@ -134,10 +137,67 @@ async fn what_is_read_is_bounded_after_decompression() {
     );
     let plain = page("200 OK\r\nContent-Type: text/plain", &vec![b'a'; 6_000_000]);
     for response in [zipped, plain] {
-        let text = fetched(response).await.unwrap().text;
-        let shown = text.bytes().filter(|b| *b == b'a').count();
-        let left_out: String = text.chars().filter(char::is_ascii_digit).collect();
-        assert_eq!(shown + left_out.parse::<usize>().unwrap(), 5_000_000);
+        let host = serve(response);
+        let arguments = json!({"url": format!("http://{host}/"), "part": 1_000_000});
+        let error = fetch(&[&host], Limits::default(), arguments)
+            .await
+            .unwrap_err();
+        let last: usize = error
+            .to_string()
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        let arguments = json!({"url": format!("http://{host}/"), "part": last});
+        let text = fetch(&[&host], Limits::default(), arguments).await.unwrap();
+        let rest = text.split("\n\n[").next().unwrap().len();
+        let first = at(&[&host], &host).await.unwrap();
+        let part = first.split("\n\n[").next().unwrap().len();
+        assert_eq!((last - 1) * part + rest, 5_000_000);
+    }
+}
+
+#[tokio::test]
+async fn a_long_page_is_read_part_by_part() {
+    let body = "A sentence of some words that says little.\n".repeat(1_000);
+    let host = serve(page("200 OK\r\nContent-Type: text/plain", body.as_bytes()));
+    let mut all = String::new();
+    let mut next = Some(1);
+    while let Some(part) = next {
+        let arguments = json!({"url": format!("http://{host}/"), "part": part});
+        let text = fetch(&[&host], Limits::default(), arguments).await.unwrap();
+        assert!(text.len() <= text::CAP && !text.contains("left out"));
+        let (said, note) = text.rsplit_once("\n\n[part ").unwrap();
+        all.push_str(said);
+        all.push('\n');
+        let read_on = note.split_once("; read on with \"part\": ");
+        next = read_on.map(|(_, number)| number.trim_end_matches(']').parse().unwrap());
+        assert!(note.starts_with(&format!("{part} of ")), "{note}");
+    }
+    assert_eq!(all, body);
+    let arguments = json!({"url": format!("http://{host}/"), "part": 99});
+    let error = fetch(&[&host], Limits::default(), arguments)
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("/` has no part 99: its last one is "),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_main_text_is_read_unless_the_whole_page_is_asked_for() {
+    let story = "<p>The story goes on, with commas, and with words enough to be one.</p>".repeat(8);
+    let body = format!("<nav><a href=/x>Menu</a></nav><article><h1>Title</h1>{story}</article>");
+    let host = serve(page("200 OK\r\nContent-Type: text/html", body.as_bytes()));
+    for (whole, has_menu) in [(None, false), (Some(false), false), (Some(true), true)] {
+        let arguments = json!({"url": format!("http://{host}/"), "whole": whole});
+        let text = fetch(&[&host], Limits::default(), arguments).await.unwrap();
+        assert_eq!(text.contains("Menu"), has_menu, "{text}");
+        assert!(text.contains("# Title\n\nThe story goes on"), "{text}");
     }
 }
 
@@ -145,13 +205,14 @@ async fn what_is_read_is_bounded_after_decompression() {
 async fn a_slow_server_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
-    let limits = FetchLimits {
+    let limits = Limits {
         total: Duration::from_millis(100),
-        ..FetchLimits::default()
+        ..Limits::default()
     };
-    let message = "`web_fetch` was stopped at its time limit of 0.1 s";
+    let message = format!("`http://{host}/` did not come within 0.1 s");
+    let arguments = json!({"url": format!("http://{host}/")});
     assert_eq!(
-        fetch(&[&host], limits, &host).await,
-        Err(ToolError::Model(message.into()))
+        fetch(&[&host], limits, arguments).await,
+        Err(ToolError::Model(message))
     );
 }

@@ -12,8 +12,9 @@ pub(super) use request::Request;
 
 use crate::{
     Artifact, Effects, Invoke, Tool, ToolContext, ToolError, ToolOutput,
-    fetch::body::{Kind, read},
+    fetch::body::read,
     net_guard::NetGuard,
+    reader::{self, Kind, Limits, MediaType},
     text,
 };
 
@@ -86,13 +87,14 @@ async fn answered(response: Response, cx: &ToolContext) -> Result<ToolOutput, To
     let media_type = response.headers().get(CONTENT_TYPE);
     let media_type = media_type.and_then(|value| value.to_str().ok());
     let media_type = media_type.unwrap_or("text/plain").to_owned();
-    let kind = Kind::of(&response);
+    let kind = MediaType::of(&response);
     let body = read(response, MAX).await?;
     if body.is_empty() {
         return Ok(format!("done: {status}").into());
     }
-    if let Ok(kind) = kind {
-        let text = kind.text(&url, body).await?;
+    // Documents are worth more as files.
+    if !matches!(kind.kind(&body), None | Some(Kind::Pdf)) {
+        let text = reader::text_of(&url, kind, body, Limits::default()).await?;
         let json = serde_json::from_str(&text).ok();
         return Ok(ToolOutput {
             json: json.filter(|json: &Value| json.is_object() || json.is_array()),
@@ -118,11 +120,13 @@ async fn answered(response: Response, cx: &ToolContext) -> Result<ToolOutput, To
 /// The beginning of what an answer says, after a colon.
 async fn excerpt(response: Response) -> Result<String, ToolError> {
     let url = response.url().clone();
-    let Ok(kind) = Kind::of(&response) else {
+    let kind = MediaType::of(&response);
+    if kind.is_unreadable() {
         return Ok(String::new());
-    };
+    }
     let body = read(response, MAX).await?;
-    let text = kind.text(&url, body).await?;
+    let text = reader::text_of(&url, kind, body, Limits::default()).await;
+    let text = text.unwrap_or_default();
     let text = text::clean(text.trim(), EXCERPT);
     Ok(match text.as_str() {
         "" => text,

@@ -24,7 +24,10 @@ use url::Url;
 use walkdir::WalkDir;
 
 use super::{Document, Hit, Provider, Query};
-use crate::{ToolContext, ToolError, fetch::body};
+use crate::{
+    ToolContext, ToolError,
+    reader::charset::{self, Markup},
+};
 
 /// What is read as text.
 const TEXT: [&str; 6] = ["md", "markdown", "txt", "rst", "adoc", "org"];
@@ -138,8 +141,8 @@ fn kind(path: &Path) -> Option<bool> {
 
 fn read(path: &Path, is_html: bool) -> std::io::Result<String> {
     let bytes = fs::read(path)?;
-    let charset = is_html.then(|| body::meta_charset(&bytes)).flatten();
-    Ok(body::decoded(&bytes, charset.as_deref()).into_owned())
+    let markup = if is_html { Markup::Html } else { Markup::None };
+    Ok(charset::decoded(&bytes, None, markup, None))
 }
 
 /// The documents that there are, with what tells that they changed.

@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use glm_agent_tools::{
     Registry, ToolContext, ToolError, ToolOutput,
-    fetch::{FetchLimits, web_fetch},
+    fetch::web_fetch,
     net_guard::{Builder, NetGuard},
+    reader::{Limits, Reader},
 };
 use serde_json::json;
 
@@ -44,8 +45,8 @@ async fn fetched(
     total: Duration,
     max_bytes: usize,
 ) -> Result<ToolOutput, ToolError> {
-    let limits = FetchLimits { max_bytes, total };
-    let registry = Registry::new(vec![web_fetch(guard, limits)]).unwrap();
+    let limits = Limits { max_bytes, total };
+    let registry = Registry::new(vec![web_fetch(Reader::new(guard, limits))]).unwrap();
     let arguments = json!({ "url": url });
     registry
         .call("web_fetch", arguments, ToolContext::default())

@@ -21,8 +21,9 @@ use async_compression::{
 };
 use glm_agent_tools::{
     Registry, ToolContext,
-    fetch::{FetchLimits, web_fetch},
+    fetch::web_fetch,
     net_guard::NetGuard,
+    reader::{Limits, Reader},
 };
 use serde_json::json;
 use server::Server;
@@ -77,7 +78,7 @@ async fn what_never_ends_is_read_in_constant_memory() {
         endless("Content-Encoding: zstd\r\n", zstd),
     ];
     let guard = NetGuard::from_patterns(&["127.0.0.1".to_owned()]).unwrap();
-    let registry = Registry::new(vec![web_fetch(guard, FetchLimits::default())]).unwrap();
+    let registry = Registry::new(vec![web_fetch(Reader::new(guard, Limits::default()))]).unwrap();
     let before = peak();
     for server in &servers {
         let arguments = json!({ "url": server.url() });
