@@ -9,7 +9,7 @@ mod calls;
 use std::{collections::BTreeSet, time::Duration};
 
 use glm_agent_model::{Finish, Segment, ToolCall, ToolChoice, Usage};
-use glm_agent_tools::Misfit;
+use glm_agent_tools::{Misfit, ToolOutput};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -245,14 +245,8 @@ impl State {
                     return;
                 }
                 self.go_on(event.time);
+                self.learn_addresses(id, *outside, output);
                 self.outside |= *outside;
-                self.known.add(&output.text);
-                for seen in &output.more {
-                    self.known.add(&seen.text);
-                }
-                for citation in &output.citations {
-                    self.known.add(&citation.url);
-                }
                 if let Some(run) = &mut self.run {
                     run.repairs.succeeded(name);
                 }
@@ -267,6 +261,25 @@ impl State {
                 }
             }
             EventKind::RunEnded { .. } => self.run = None,
+        }
+    }
+
+    /// The addresses in a result, as far as they are not the model's. Once text from
+    /// outside may steer it, it could have Python print an address with a secret in
+    /// it, or a tool repeat one.
+    fn learn_addresses(&mut self, id: &str, outside: bool, output: &ToolOutput) {
+        let is_steered = self.outside;
+        if is_steered && !outside {
+            return;
+        }
+        let written = match self.find(id) {
+            Some(call) if is_steered => Known::written(&call.call.arguments),
+            _ => Known::default(),
+        };
+        let texts = output.more.iter().map(|seen| &seen.text);
+        let sources = output.citations.iter().map(|citation| &citation.url);
+        for text in std::iter::once(&output.text).chain(texts).chain(sources) {
+            self.known.add_but(text, &written);
         }
     }
 

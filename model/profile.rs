@@ -168,6 +168,11 @@ impl Profile {
         self.name
     }
 
+    /// Whether its models were trained to call `simple_browser`: those of GLM-4-9B-Chat.
+    pub fn knows_simple_browser(&self) -> bool {
+        ["glm4", "glm4-hf", "glm4-demo"].contains(&self.name)
+    }
+
     /// How its makers choose tokens: what the model card recommends.
     pub fn sampling(&self) -> Sampling {
         self.sampling

@@ -1,38 +1,47 @@
 //! Finding pages: the services that search for them, behind one trait.
+//!
+//! | provider | what it is | its key |
+//! |---|---|---|
+//! | `local:FOLDER` | documents of the user's, indexed here | |
+//! | `searxng:URL` | an instance of SearXNG that answers in JSON | |
+//! | `brave` | Brave's own index | `BRAVE_API_KEY` |
+//! | `tavily` | a search made for models | `TAVILY_API_KEY` |
+//! | `zhipu` | the search of GLM's makers | `ZHIPU_API_KEY` |
+//! | `bing:URL` | a service that answers as Bing's API did | `BING_API_KEY` |
+//! | `duckduckgo` | its page for browsers without scripts, where there is no key | |
+//!
+//! They are asked in the order in which they are named: the next one where one does
+//! not answer, or finds nothing.
 
+mod answers;
+mod ask;
 mod duckduckgo;
 mod local;
+mod named;
+mod pace;
 mod services;
 
 use std::{
-    collections::HashMap,
     fmt,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use reqwest::{StatusCode, header::RETRY_AFTER};
 use url::Url;
 
-use crate::{
-    Error, ToolContext, ToolError,
-    fetch::body::read,
-    net_guard::{NetGuard, Outgoing},
-};
+use crate::{Error, ToolContext, ToolError};
+use answers::Answers;
 pub use duckduckgo::DuckDuckGo;
 pub use local::Local;
+pub(crate) use local::SCHEME;
+pub use named::Reach;
+use pace::Pace;
 pub use services::Service;
 
-/// How long an answer may be given again, instead of asking.
-const FRESH: Duration = Duration::from_secs(600);
-/// Answers that are kept.
-const KEPT: usize = 200;
-/// How long a service is left alone that does not say for how long.
-const PAUSE: Duration = Duration::from_secs(30);
-/// The longest answer that is read, in bytes.
-const ANSWER: usize = 2_000_000;
+/// How long is waited for a service that is to be left alone for as little, when no
+/// other answers.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,6 +74,35 @@ pub struct Document {
     pub html: bool,
 }
 
+/// Why a provider gives no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// It was asked too often, or is out of order: it is left alone for a while.
+    #[error("{reason}")]
+    Busy {
+        /// What it said.
+        reason: String,
+        /// For how long, if it said so; otherwise longer each time.
+        after: Option<Duration>,
+    },
+    /// It would not answer this question however often it is asked: a wrong key, or
+    /// an answer of another form.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<ToolError> for NoAnswer {
+    fn from(error: ToolError) -> Self {
+        match error {
+            ToolError::Transient(reason) => Self::Busy {
+                reason,
+                after: None,
+            },
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
 /// A service that searches.
 #[async_trait]
 pub trait Provider: Send + Sync {
@@ -76,11 +114,16 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// The time between two questions at least.
+    fn every(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Pages about the question, best first.
     ///
     /// # Errors
-    /// As [`NetGuard::send`], and when its answer is of another form.
-    async fn search(&self, query: &Query, cx: &ToolContext) -> Result<Vec<Hit>, ToolError>;
+    /// Why there is no answer.
+    async fn search(&self, query: &Query, cx: &ToolContext) -> Result<Vec<Hit>, NoAnswer>;
 
     /// The document at an address of its own; `None` for all others.
     ///
@@ -89,97 +132,129 @@ pub trait Provider: Send + Sync {
     async fn document(&self, _url: &Url) -> Option<Result<Document, ToolError>> {
         None
     }
+
+    /// Where the user finds the document at an address of its own; `None` for all
+    /// others.
+    fn place(&self, _url: &Url) -> Option<Url> {
+        None
+    }
 }
 
-/// Providers in the order in which they are asked.
+/// Providers in the order in which they are asked. Cheap to clone; clones share what
+/// was found, and how often services are asked.
 #[derive(Clone)]
-pub struct Search {
-    providers: Arc<[Arc<dyn Provider>]>,
-    state: Arc<Mutex<State>>,
-}
+pub struct Search(Arc<Inner>);
 
-#[derive(Default)]
-struct State {
-    answers: HashMap<Query, (Instant, Vec<Hit>)>,
-    /// Until when a provider is left alone, by its position.
-    paused: HashMap<usize, Instant>,
+struct Inner {
+    providers: Vec<(Arc<dyn Provider>, Pace)>,
+    answers: Mutex<Answers>,
 }
 
 impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.providers.iter().map(|provider| provider.name());
+        let names = self.providers().map(|provider| provider.name());
         f.debug_list().entries(names).finish()
     }
 }
 
 impl Search {
-    /// Asks the first of these, and the next ones where one does not answer.
+    /// Asks the first of these, and the next ones where one does not answer or finds
+    /// nothing.
     pub fn new(providers: Vec<Arc<dyn Provider>>) -> Self {
-        Self {
-            providers: providers.into(),
-            state: Arc::default(),
-        }
+        let paced = |provider: Arc<dyn Provider>| {
+            let pace = Pace::new(provider.every());
+            (provider, pace)
+        };
+        Self(Arc::new(Inner {
+            providers: providers.into_iter().map(paced).collect(),
+            answers: Mutex::default(),
+        }))
     }
 
-    /// Providers by what people write: `local:FOLDER`, `searxng:URL`, `brave`,
-    /// `tavily`, `bing`, `zhipu`, each of the last four with `:URL` for a compatible
-    /// service, and `duckduckgo`. Requests go where `allowed` lets them, and to the
-    /// addresses that are named here.
+    /// Providers by what people write, as in the table [above](self). `brave`,
+    /// `tavily` and `zhipu` take `:URL`, too, for a service that answers alike.
+    /// `reach` makes what they send their questions through.
     ///
     /// # Errors
     /// For one that is not known or cannot be used.
-    pub fn from_names(names: &[String], allowed: &[String]) -> Result<Self, Error> {
-        let named = names.iter().map(|name| provider(name.trim(), allowed));
-        Ok(Self::new(named.collect::<Result<_, _>>()?))
+    pub fn from_names(names: &[String], reach: &Reach<'_>) -> Result<Self, Error> {
+        Ok(Self::new(named::providers(names, reach)?))
     }
 
     /// The secrets that the providers need.
     pub fn secrets(&self) -> Vec<String> {
-        let secrets = self.providers.iter().filter_map(|p| p.secret());
+        let secrets = self.providers().filter_map(|provider| provider.secret());
         secrets.map(str::to_owned).collect()
     }
 
-    /// Pages about the question, best first.
+    /// Pages about the question, best first; none if no provider finds any.
     ///
     /// # Errors
     /// When no provider answers: why each of them does not.
     pub async fn search(&self, query: &Query, cx: &ToolContext) -> Result<Vec<Hit>, ToolError> {
-        if let Some(hits) = self.answered(query) {
+        let kept = self.answers().get(query, Instant::now());
+        if let Some(hits) = kept {
             return Ok(hits);
         }
-        let mut reasons = Vec::new();
-        for (position, provider) in self.providers.iter().enumerate() {
-            if self.is_paused(position) {
-                reasons.push(format!(
-                    "{} asked to be left alone for a while",
-                    provider.name()
-                ));
+        let mut round = self.round(query, cx).await;
+        if round.hits.is_none()
+            && let Some(back) = round.back
+            && back <= Instant::now() + PATIENCE
+        {
+            tokio::time::sleep_until(back.into()).await;
+            round = self.round(query, cx).await;
+        }
+        let reasons = round.reasons.join("\n");
+        let hits = round
+            .hits
+            .ok_or_else(|| ToolError::User(format!("cannot search\n{reasons}")))?;
+        if !hits.is_empty() || reasons.is_empty() {
+            self.answers().keep(query, &hits, Instant::now());
+        }
+        Ok(hits)
+    }
+
+    /// Asks each provider once, until one finds something.
+    async fn round(&self, query: &Query, cx: &ToolContext) -> Round {
+        let mut round = Round::default();
+        for (provider, pace) in &self.0.providers {
+            let name = provider.name();
+            if let Err(pause) = pace.turn().await {
+                round.comes_back(pause.until);
+                let left = pause.until.saturating_duration_since(Instant::now());
+                let left = left.as_secs().saturating_add(1);
+                let reason = pause.reason;
+                round
+                    .reasons
+                    .push(format!("{name}: left alone for another {left} s: {reason}"));
                 continue;
             }
             match provider.search(query, cx).await {
                 Ok(mut hits) => {
+                    pace.answered();
                     hits.truncate(query.count);
-                    self.keep(query, &hits);
-                    return Ok(hits);
-                }
-                Err(error) => {
-                    tracing::debug!("{} does not answer: {error}", provider.name());
-                    if let ToolError::Transient(_) = error {
-                        self.lock().paused.insert(position, Instant::now() + PAUSE);
+                    let is_empty = hits.is_empty();
+                    round.hits = Some(hits);
+                    if !is_empty {
+                        break;
                     }
-                    reasons.push(format!("{}: {error}", provider.name()));
+                }
+                Err(NoAnswer::Refused(reason)) => round.reasons.push(format!("{name}: {reason}")),
+                Err(NoAnswer::Busy { reason, after }) => {
+                    let pause = pace.pause(&reason, after);
+                    let seconds = pause.as_secs().max(1);
+                    tracing::warn!("{name} is left alone for {seconds} s: {reason}");
+                    round.comes_back(Instant::now() + pause);
+                    round.reasons.push(format!("{name}: {reason}"));
                 }
             }
         }
-        Err(ToolError::User(format!(
-            "cannot search\n{}",
-            reasons.join("\n")
-        )))
+        round
     }
 
     /// The document at an address that a provider holds.
     pub(crate) async fn document(&self, url: &Url) -> Option<Result<Document, ToolError>> {
-        for provider in self.providers.iter() {
+        for provider in self.providers() {
             let document = provider.document(url).await;
             if document.is_some() {
                 return document;
@@ -188,94 +263,43 @@ impl Search {
         None
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where the user finds what is at an address: a provider's own documents lie
+    /// somewhere else than their addresses say.
+    pub(crate) fn place(&self, url: &Url) -> Url {
+        let place = self.providers().find_map(|provider| provider.place(url));
+        place.unwrap_or_else(|| url.clone())
     }
 
-    fn answered(&self, query: &Query) -> Option<Vec<Hit>> {
-        let state = self.lock();
-        let (at, hits) = state.answers.get(query)?;
-        (at.elapsed() < FRESH).then(|| hits.clone())
+    fn providers(&self) -> impl Iterator<Item = &dyn Provider> {
+        self.0
+            .providers
+            .iter()
+            .map(|(provider, _)| provider.as_ref())
     }
 
-    fn is_paused(&self, position: usize) -> bool {
-        let until = self.lock().paused.get(&position).copied();
-        until.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn keep(&self, query: &Query, hits: &[Hit]) {
-        let mut state = self.lock();
-        if state.answers.len() >= KEPT {
-            state.answers.clear();
-        }
-        state
-            .answers
-            .insert(query.clone(), (Instant::now(), hits.to_vec()));
+    fn answers(&self) -> std::sync::MutexGuard<'_, Answers> {
+        let answers = self.0.answers.lock();
+        answers.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn provider(name: &str, allowed: &[String]) -> Result<Arc<dyn Provider>, Error> {
-    let wrong = |reason: String| Error::Search {
-        provider: name.to_owned(),
-        reason,
-    };
-    let (kind, place) = match name.split_once(':') {
-        Some((kind, place)) => (kind, Some(place)),
-        None => (name, None),
-    };
-    if kind == "local" {
-        let folder = place.filter(|place| !place.is_empty());
-        let folder = folder.ok_or_else(|| wrong("expected `local:FOLDER`".to_owned()))?;
-        let local = Local::open(&PathBuf::from(folder)).map_err(wrong)?;
-        return Ok(Arc::new(local));
-    }
-    let place = place.map(Url::parse).transpose();
-    let place = place.map_err(|reason| wrong(format!("its address is none: {reason}")))?;
-    let mut patterns = allowed.to_vec();
-    // Whoever names a service trusts it, also where it is a private one.
-    if let Some(place) = &place
-        && let (Some(host), Some(port)) = (place.host_str(), place.port_or_known_default())
-    {
-        patterns.push(format!("{host}:{port}"));
-    }
-    let guard = NetGuard::from_patterns(&patterns)?;
-    if kind == "duckduckgo" {
-        return Ok(Arc::new(DuckDuckGo::new(guard, place)));
-    }
-    match Service::named(kind, place, guard) {
-        Some(service) => Ok(Arc::new(service.map_err(wrong)?)),
-        None => Err(wrong(
-            "expected `local:FOLDER`, `searxng:URL`, `brave`, `tavily`, `bing`, `zhipu` or \
-             `duckduckgo`"
-                .to_owned(),
-        )),
-    }
+/// What asking the providers came to.
+#[derive(Default)]
+struct Round {
+    /// `None` if none answered.
+    hits: Option<Vec<Hit>>,
+    /// Why those do not answer that do not.
+    reasons: Vec<String>,
+    /// When the first of them can be asked again.
+    back: Option<Instant>,
 }
 
-/// The body of a service's answer.
-async fn ask(guard: &NetGuard, request: Outgoing, name: &str) -> Result<Vec<u8>, ToolError> {
-    let response = guard.send(request).await?;
-    let status = response.status();
-    if status.is_success() {
-        return read(response, ANSWER).await;
+impl Round {
+    fn comes_back(&mut self, at: Instant) {
+        self.back = Some(self.back.map_or(at, |other| other.min(at)));
     }
-    let after = response.headers().get(RETRY_AFTER);
-    let after = after
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let message = match after {
-        Some(after) => format!("{name} answered {status}, and to come back after {after} s"),
-        None => format!("{name} answered {status}"),
-    };
-    Err(match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PAYMENT_REQUIRED => {
-            ToolError::User(format!("{message}\nhint: look at its key"))
-        }
-        StatusCode::TOO_MANY_REQUESTS => ToolError::Transient(message),
-        _ if status.is_server_error() => ToolError::Transient(message),
-        _ => ToolError::User(message),
-    })
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests;

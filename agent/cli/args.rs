@@ -5,6 +5,7 @@ mod model;
 mod prompt;
 mod serve;
 mod setup;
+mod web;
 
 use std::{convert::Infallible, path::PathBuf, time::Duration};
 
@@ -19,6 +20,7 @@ use model::quantizations;
 pub use model::{ModelCommand, PullArgs};
 pub use prompt::PromptCommand;
 pub use serve::ServeArgs;
+pub use web::{LOCAL_SEARCH, WebArgs};
 
 /// A tool-calling agent around GLM-4. Without a command: a conversation.
 #[derive(Debug, Parser)]
@@ -171,7 +173,14 @@ pub struct ToolArgs {
 /// The tools that run here.
 #[derive(Debug, Clone, Args)]
 pub struct OwnTools {
-    /// Exactly these tools: names of built-in ones and manifest files [default: python,web_fetch]
+    /// Exactly these tools: names of built-in ones and manifest files [default: python,web_fetch; for GLM-4, python,simple_browser]
+    ///
+    /// Built in are python, web_fetch, and the browser: simple_browser, or web_search, web_open and
+    /// web_find; `browser` is the one of these forms that the model knows. `none` offers nothing.
+    ///
+    /// Without this flag, models that know simple_browser (glm4, glm4-hf, glm4-demo) are offered
+    /// python and simple_browser; all others python and web_fetch, and with --search the browser's
+    /// functions, too.
     #[arg(
         long,
         env = "GLM_TOOLS",
@@ -180,14 +189,8 @@ pub struct OwnTools {
     )]
     pub tools: Vec<String>,
 
-    /// Let tools reach this private host, for example 127.0.0.1:8000
-    #[arg(
-        long,
-        env = "GLM_ALLOW_HOST",
-        value_delimiter = ',',
-        value_name = "HOST[:PORT]"
-    )]
-    pub allow_host: Vec<String>,
+    #[command(flatten)]
+    pub web: WebArgs,
 }
 
 #[derive(Debug, Args)]

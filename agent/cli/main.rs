@@ -4,6 +4,7 @@
 //! subcommand has a file.
 
 mod args;
+mod choice;
 mod consent;
 mod disk;
 mod doctor;
@@ -31,6 +32,7 @@ mod setup;
 mod tools;
 #[cfg(feature = "local")]
 mod verify;
+mod web;
 
 use std::{io::IsTerminal, process::ExitCode};
 

@@ -22,20 +22,28 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::ServeArgs,
+    choice::{BROWSER, Choice, PYTHON},
     exit::{self, Failure},
     interrupt,
     progress::Progress,
     settings::Settings,
-    setup,
+    web::Form,
 };
 
 /// Where clients find the tools.
 const PATH: &str = "/mcp";
 
+/// What is offered to clients when the user names nothing: theirs are large models.
+const OFFER: [&str; 3] = [PYTHON, "web_fetch", BROWSER];
+
 /// Serves until the client leaves, or Ctrl-C.
 pub async fn serve(args: ServeArgs, settings: &Settings) -> Result<u8, Failure> {
     let progress = Arc::new(Progress::new(false));
-    let tools = setup::tools(&args.tools, &progress, None)?;
+    let mut offer = args.tools.clone();
+    if offer.tools.is_empty() {
+        offer.tools = OFFER.map(str::to_owned).to_vec();
+    }
+    let tools = Choice::new(&offer, &progress, None)?.tools(Form::Functions);
     let registry = Registry::new(tools).map_err(glm_agent::Error::from)?;
     let rules = settings.rules.clone();
     let service = Service::new(registry.with_secrets(settings.secrets()))

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::{
-    args::{AgentArgs, Cli},
+    args::{AgentArgs, Cli, LOCAL_SEARCH},
     exit::Failure,
 };
 
@@ -184,6 +184,9 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 
 /// Files are named from where the settings lie.
 fn located(value: String, folder: &Path) -> String {
+    if let Some(searched) = value.strip_prefix(LOCAL_SEARCH) {
+        return format!("{LOCAL_SEARCH}{}", folder.join(searched).display());
+    }
     let path = folder.join(&value);
     let is_file = value.contains(['.', '/']) && path.is_file();
     if is_file {

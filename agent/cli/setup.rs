@@ -4,40 +4,27 @@ use std::{
     io::{IsTerminal, Write},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::{Context, anyhow};
 use glm_agent::{
-    Agent, AgentBuilder, Budget, Policy, Session, Tool, engine,
+    Agent, AgentBuilder, Budget, Policy, Session, engine,
     files::{self, Gathered},
     model::{Engine, Sampling},
     paths,
     render::{Style, Terminal},
-    tools::{
-        fetch::web_fetch,
-        manifest,
-        mcp::Server,
-        net_guard::NetGuard,
-        python::{Limits, Python},
-        reader::{self, Reader},
-    },
+    tools::{mcp::Server, python::Limits},
 };
 
 use crate::{
-    args::{AgentArgs, Color, OwnTools, ToolArgs},
+    args::{AgentArgs, Color, ToolArgs},
+    choice::{Choice, PYTHON},
     exit::Failure,
     progress::Progress,
     servers,
     settings::Settings,
+    web::Form,
 };
-
-/// What the model is offered when the user names nothing. A small model does
-/// better with few tools.
-const DEFAULT_TOOLS: [&str; 2] = [PYTHON, "web_fetch"];
-
-/// The tool that sees the session's files.
-const PYTHON: &str = "python";
 
 /// The agent that the flags describe, but for who gives consent; and the servers
 /// that it gets tools from.
@@ -48,10 +35,11 @@ pub async fn agent(
 ) -> Result<(AgentBuilder, Vec<Arc<Server>>), Failure> {
     // Tools first: a mistyped name should not wait for the model to load.
     let progress = Arc::new(Progress::new(quiet));
-    let tools = tools(&args.tools.own, &progress, None)?;
+    let choice = Choice::new(&args.tools.own, &progress, None)?;
     let servers = servers::connect(&args.tools, settings, &progress).await?;
     let engine = engine_of(args, &progress).await?;
     let makers = engine.profile().sampling();
+    let tools = choice.tools(Form::of(engine.profile()));
     let mut builder = Agent::builder()
         .shared_engine(engine)
         .tools(tools)
@@ -120,51 +108,6 @@ async fn local(_args: &AgentArgs, _progress: &Progress) -> Result<Arc<dyn Engine
     Err(Failure::usage(anyhow!(
         "this `glm` was built without the local engine\nhint: build it with the feature `local`"
     )))
-}
-
-/// The tools that the flags name; in the sandbox, a call may take as long as `wall`
-/// says.
-pub fn tools(
-    args: &OwnTools,
-    progress: &Arc<Progress>,
-    wall: Option<Duration>,
-) -> Result<Vec<Tool>, Failure> {
-    let mut names: Vec<&str> = args.tools.iter().map(|name| name.trim()).collect();
-    names.retain(|name| !name.is_empty());
-    if args.tools.is_empty() {
-        names.extend(DEFAULT_TOOLS);
-    }
-    let mut tools = Vec::new();
-    for name in names {
-        match name {
-            "none" => {}
-            PYTHON => {
-                let progress = Arc::clone(progress);
-                let say = move |line: &str| progress.step(line);
-                let mut python = Python::new(paths::cache_dir()?).on_progress(say);
-                if let Some(wall) = wall {
-                    python = python.wall(wall);
-                }
-                tools.push(python.tool());
-            }
-            "web_fetch" => {
-                let guard =
-                    NetGuard::from_patterns(&args.allow_host).map_err(glm_agent::Error::from)?;
-                tools.push(web_fetch(Reader::new(guard, reader::Limits::default())));
-            }
-            file if file.contains(['.', '/', '\\']) => {
-                tools.extend(manifest::load(Path::new(file)).map_err(glm_agent::Error::from)?);
-            }
-            unknown => {
-                return Err(Failure::usage(anyhow!(
-                    "there is no tool `{unknown}`\nhint: built in are {}; a manifest is named by \
-                     its file, for example ./tools.toml; `none` offers no tools",
-                    DEFAULT_TOOLS.join(" and ")
-                )));
-            }
-        }
-    }
-    Ok(tools)
 }
 
 /// Whether to write colours to `stream`.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::{CallOptions, Color, ToolArgs, ToolsCommand},
+    choice::{BROWSER, Choice},
     exit::{self, Failure},
     interrupt,
     progress::Progress,
@@ -23,6 +24,7 @@ use crate::{
     servers,
     settings::Settings,
     setup,
+    web::Form,
 };
 
 /// Width of the column of names at most.
@@ -49,7 +51,8 @@ async fn registry(
     timeout: Option<Duration>,
 ) -> Result<(Registry, Vec<Arc<Server>>), Failure> {
     let progress = Arc::new(Progress::new(false));
-    let mut tools = setup::tools(&args.own, &progress, timeout)?;
+    let choice = Choice::new(&args.own, &progress, timeout)?;
+    let mut tools = choice.tools(Form::Functions);
     let servers = servers::connect(args, settings, &progress).await?;
     tools.extend(servers.iter().flat_map(|server| server.tools()));
     if let Some(timeout) = timeout {
@@ -82,13 +85,15 @@ async fn list(json: bool, args: &ToolArgs, settings: &Settings) -> Result<u8, Fa
 }
 
 /// Whoever names a built-in tool need not offer it, too; and whoever names one of a
-/// server wants no other.
+/// server wants no other. What one of the browser's functions shows, the others know.
 fn just(args: &mut ToolArgs, name: &str) {
     if args.own.tools.is_empty() {
-        let of_server = name.contains("__");
-        args.own
-            .tools
-            .push(if of_server { "none" } else { name }.to_owned());
+        let wanted = match name {
+            "web_search" | "web_open" | "web_find" => BROWSER,
+            name if name.contains("__") => "none",
+            name => name,
+        };
+        args.own.tools.push(wanted.to_owned());
     }
 }
 
@@ -168,7 +173,9 @@ async fn call(
     match result? {
         _ if stop.is_cancelled() => Ok(exit::INTERRUPTED),
         Ok(output) => {
-            said.finish(&output.text)?;
+            let more = output.more.iter().map(|seen| seen.text.as_str());
+            let texts: Vec<&str> = std::iter::once(output.text.as_str()).chain(more).collect();
+            said.finish(&texts.join("\n\n"))?;
             list_files(&output.artifacts, &session);
             Ok(if output.failed {
                 exit::FAILED

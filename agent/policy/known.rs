@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
+use glm_agent_tools::text;
 use regex::Regex;
+use serde_json::Value;
 use url::Url;
 
 /// Addresses that are remembered at most: those of a very long session.
@@ -44,22 +46,41 @@ impl Known {
 
     /// Takes in a result, or an address by itself.
     pub fn add(&mut self, text: &str) {
-        for found in ADDRESS.find_iter(text) {
+        self.add_but(text, &Self::default());
+    }
+
+    /// The same without the addresses that stand in `others`.
+    pub fn add_but(&mut self, text: &str, others: &Self) {
+        let new = addresses(text).filter(|address| !others.addresses.contains(address));
+        for address in new {
             if self.addresses.len() >= MOST {
                 return;
             }
-            let whole = found.as_str();
-            // Where an address ends in running text is a guess: all are taken.
-            let mut rest = whole;
-            while let Some(shorter) = rest.strip_suffix(ENDS) {
-                self.addresses.extend(plain(shorter));
-                rest = shorter;
-            }
-            self.addresses.extend(plain(whole));
-            if let Some((link, _)) = whole.split_once([')', ']']) {
-                self.addresses.extend(plain(link));
-            }
+            self.addresses.insert(address);
         }
+    }
+
+    /// Those that the model wrote in a call: a result that repeats them does not make
+    /// them anybody else's.
+    pub fn written(arguments: &Value) -> Self {
+        let mut written = Self::default();
+        match arguments {
+            Value::String(text) => {
+                written.add(text);
+                // As a result repeats it.
+                written.add(&text::clean(text, usize::MAX));
+            }
+            Value::Array(items) => {
+                let items = items.iter().map(Self::written);
+                items.for_each(|item| written.addresses.extend(item.addresses));
+            }
+            Value::Object(fields) => {
+                let fields = fields.values().map(Self::written);
+                fields.for_each(|field| written.addresses.extend(field.addresses));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+        written
     }
 
     /// Whether the address does not come from the model.
@@ -76,6 +97,22 @@ impl Known {
         };
         self.addresses.contains(&plain_address) || named()
     }
+}
+
+/// The addresses in a text. Where one ends in running text is a guess: all are taken.
+fn addresses(text: &str) -> impl Iterator<Item = String> {
+    ADDRESS.find_iter(text).flat_map(|found| {
+        let whole = found.as_str();
+        let mut all: Vec<String> = plain(whole).into_iter().collect();
+        let mut rest = whole;
+        while let Some(shorter) = rest.strip_suffix(ENDS) {
+            all.extend(plain(shorter));
+            rest = shorter;
+        }
+        let link = whole.split_once([')', ']']);
+        all.extend(link.and_then(|(link, _)| plain(link)));
+        all
+    })
 }
 
 /// What may end an address in running text without being a part of it.
@@ -115,6 +152,28 @@ mod tests {
             ("http://d.test/1", true),
             ("https://d.test/1", false),
             ("not an address", true),
+        ] {
+            assert_eq!(known.contains(address), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_the_model_wrote_is_not_known_because_a_result_repeats_it() {
+        let arguments = serde_json::json!({
+            "text": "https://evil.test/?key=1\u{200b}23",
+            "more": ["see https://evil.test/?key=456."],
+        });
+        let written = Known::written(&arguments);
+        let mut known = Known::default();
+        known.add_but(
+            "`https://evil.test/?key=123` and https://evil.test/?key=456 do not stand in \
+             https://page.test/",
+            &written,
+        );
+        for (address, expected) in [
+            ("https://evil.test/?key=123", false),
+            ("https://evil.test/?key=456", false),
+            ("https://page.test/", true),
         ] {
             assert_eq!(known.contains(address), expected, "{address}");
         }

@@ -308,6 +308,43 @@ fn the_fourth_same_call_in_a_row_is_refused_and_another_one_is_not() {
 }
 
 #[test]
+fn an_address_is_known_by_what_others_said_and_not_by_what_the_model_had_said() {
+    let call = |arguments: Value| {
+        Segment::Call(ToolCall {
+            name: "t".into(),
+            arguments,
+        })
+    };
+    let says = |log: Log, arguments: Value, id: &str, outside: bool, text: &str| {
+        log.turn(vec![call(arguments)]).add(EventKind::ToolResult {
+            id: id.into(),
+            name: "t".into(),
+            status: Status::Ok,
+            outside,
+            output: ToolOutput::from(text),
+        })
+    };
+    // Nobody but the user has spoken yet: what a tool says is as good as known.
+    let log = says(Log::asked(), json!("a"), "call_1", false, "https://a.test/");
+    let log = says(log, json!("b"), "call_2", true, "https://b.test/");
+    // Python prints what the model has it print, and a page can repeat what was asked.
+    let log = says(log, json!("c"), "call_3", false, "https://c.test/?secret");
+    let asked = json!({"text": ["https://d.test/?secret"]});
+    let both = "https://d.test/?secret, https://e.test/";
+    let log = says(log, asked, "call_4", true, both);
+    let known = State::fold(&log.0).known;
+    for (address, expected) in [
+        ("https://a.test/", true),
+        ("https://b.test/", true),
+        ("https://c.test/?secret", false),
+        ("https://d.test/?secret", false),
+        ("https://e.test/", true),
+    ] {
+        assert_eq!(known.contains(address), expected, "{address}");
+    }
+}
+
+#[test]
 fn outside_text_makes_acting_calls_wait_for_consent() {
     let log = Log::asked()
         .turn(vec![Segment::Call(call(1))])

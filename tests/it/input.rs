@@ -43,8 +43,9 @@ fn an_unknown_tool() {
     refused(
         &Glm::new(),
         &["run", "Hi", "--tools", "pyton"],
-        "error: there is no tool `pyton`\nhint: built in are python and web_fetch; a manifest is \
-         named by its file, for example ./tools.toml; `none` offers no tools\n",
+        "error: there is no tool `pyton`\nhint: built in are python, web_fetch, browser, \
+         simple_browser, web_search, web_open and web_find; a manifest is named by its file, for \
+         example ./tools.toml; `none` offers no tools\n",
         2,
     );
 }

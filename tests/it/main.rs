@@ -38,6 +38,7 @@ mod policy;
 mod prompt;
 #[cfg(feature = "local")]
 mod pull;
+mod research;
 mod resume;
 mod run;
 mod sandbox;

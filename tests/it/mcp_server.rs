@@ -67,7 +67,12 @@ fn drive(plan: &Value) -> Vec<Value> {
 /// The steps by a client that starts the server itself.
 fn by_stdio(glm: &Glm, steps: &Value) -> Vec<Value> {
     let tools = ["--tools", "tools.toml", "--tools", "python"];
-    let command = glm.command(&[["serve", "--mcp"].as_slice(), &tools].concat());
+    by_stdio_with(glm, &tools, steps)
+}
+
+/// The same of a server with these flags.
+fn by_stdio_with(glm: &Glm, flags: &[&str], steps: &Value) -> Vec<Value> {
+    let command = glm.command(&[["serve", "--mcp"].as_slice(), flags].concat());
     let folder = glm.folder().display();
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
@@ -225,6 +230,50 @@ fn tools_are_listed_and_called() {
     );
     assert_eq!(denied["isError"], true);
     assert!(text(denied).contains("deni"), "{denied}");
+}
+
+#[test]
+fn the_browser_is_offered_and_shows_all_that_one_call_opens() {
+    let glm = user();
+    std::fs::create_dir(glm.folder().join("docs")).unwrap();
+    glm.file("docs/one.md", "# One\n\nA heron stands in the pond.");
+    glm.file("docs/two.md", "# Two\n\nThe heron flew away.");
+    let steps = json!([
+        {"do": "list"},
+        call("web_search", json!({"query": "heron pond"})),
+        call("web_open", json!({"page": "0"})),
+        call("web_find", json!({"text": "stands"})),
+    ]);
+    let answers = by_stdio_with(&glm, &["--search", "local:docs"], &steps);
+    let [list, found, opened, words] = answers.as_slice() else {
+        panic!("{answers:#?}");
+    };
+    let tools = list["tools"].as_array().unwrap().iter();
+    let names: Vec<_> = tools.map(|tool| tool["name"].as_str().unwrap()).collect();
+    let offer = ["python", "web_fetch", "web_search", "web_open", "web_find"];
+    assert_eq!(names, offer);
+    assert!(text(found).starts_with(" # 【0†One†docs】\n"), "{found}");
+    assert!(
+        text(opened).contains("A heron stands in the pond."),
+        "{opened}"
+    );
+    assert_eq!(text(words), "- A heron stands in the pond.");
+
+    let steps = json!([call(
+        "simple_browser",
+        json!({"call": "search('heron')\nmclick([0, 1])"})
+    ),]);
+    let flags = ["--tools", "simple_browser", "--search", "local:docs"];
+    let answers = by_stdio_with(&glm, &flags, &steps);
+    let content = answers[0]["content"].as_array().unwrap();
+    let pages: Vec<_> = content.iter().skip(1).map(|page| &page["text"]).collect();
+    assert_eq!(pages.len(), 2);
+    let has = |words: &str| {
+        pages
+            .iter()
+            .any(|page| page.as_str().unwrap().contains(words))
+    };
+    assert!(has("stands in the pond") && has("flew away"), "{pages:?}");
 }
 
 #[test]

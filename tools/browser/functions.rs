@@ -1,5 +1,10 @@
 //! The browser as functions, for models that were not trained with `simple_browser`.
 
+use std::{
+    collections::HashMap,
+    sync::{MutexGuard, PoisonError},
+};
+
 use async_trait::async_trait;
 use glm_agent_model::ToolSpec;
 use schemars::JsonSchema;
@@ -7,12 +12,19 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Browser, Tab, citation, shown};
+use super::{
+    Browser, is_document,
+    numbers::{Added, Numbers},
+    shown,
+};
 use crate::{
     Invoke, PastCall, Tool, ToolContext, ToolError, ToolOutput,
     reader::{Extent, Form, Fresh, PART},
     schema::parameters_of,
 };
+
+/// Results of a search that are shown: few, for the models that need functions.
+const RESULTS: usize = 5;
 
 /// Places of a page that are shown at most.
 const PLACES: usize = 12;
@@ -28,8 +40,8 @@ struct SearchArguments {
 
 #[derive(Deserialize, JsonSchema)]
 struct OpenArguments {
-    /// The number of a result or a link that was shown last, or an address; left out, it
-    /// is the page that was opened last
+    /// The number of a result or a link that was shown, or an address; left out, it is the
+    /// page that was opened last
     page: Option<String>,
     /// Which part of a long page, from 1
     #[schemars(range(min = 1))]
@@ -97,39 +109,43 @@ impl Invoke for Function {
         let url = page
             .filter(|_| matches!(self.what, What::Open))
             .and_then(address);
-        // Documents of a local provider are the user's.
-        let url = url.filter(|url| url.scheme() != "file");
+        let url = url.filter(|url| !is_document(url.as_str()));
         url.map(String::from).into_iter().collect()
     }
 
     async fn invoke(&self, arguments: Value, cx: ToolContext) -> Result<ToolOutput, ToolError> {
-        let tab = self.browser.tab(&cx.session);
-        let mut tab = tab.lock().await;
-        let output = match self.what {
-            What::Search => self.search(&mut tab, read(arguments)?, &cx).await,
-            What::Open => self.open(&mut tab, &read(arguments)?).await,
-            What::Find => self.find(&tab, &read(arguments)?).await,
-        }?;
-        tab.steps += 1;
-        Ok(ToolOutput {
-            replay: serde_json::to_value(&*tab).ok(),
-            ..output
-        })
+        match self.what {
+            What::Search => self.search(read(arguments)?, &cx).await,
+            What::Open => self.open(&read(arguments)?, &cx).await,
+            What::Find => self.find(&read(arguments)?, &cx).await,
+        }
     }
 
     async fn resume(&self, session: &str, past: Vec<PastCall>) {
-        self.browser.resume(session, past).await;
+        let added = past.into_iter().map(|call| call.replay);
+        let added = added.filter_map(|added| serde_json::from_value(added).ok());
+        self.with(session, |numbers| added.for_each(|a| numbers.resume(a)));
     }
 
     async fn close(&self, session: &str) {
-        self.browser.close(session);
+        self.all().remove(session);
     }
 }
 
 impl Function {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Numbers>> {
+        let numbers = &self.browser.0.numbers;
+        numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at a session's numbers. They are free while pages are loaded, so that
+    /// several are loaded at the same time.
+    fn with<T>(&self, session: &str, look: impl FnOnce(&mut Numbers) -> T) -> T {
+        look(self.all().entry(session.to_owned()).or_default())
+    }
+
     async fn search(
         &self,
-        tab: &mut Tab,
         arguments: SearchArguments,
         cx: &ToolContext,
     ) -> Result<ToolOutput, ToolError> {
@@ -137,31 +153,38 @@ impl Function {
             query,
             recency_days,
         } = arguments;
-        let hits = self.browser.find(tab, query, recency_days, cx).await?;
-        let entries = hits.iter().map(
-            |hit| json!({"title": hit.title, "url": hit.url.as_str(), "snippet": hit.snippet}),
-        );
+        let hits = self.browser.find(query, recency_days, RESULTS, cx).await?;
+        let mut added = Added::default();
+        let numbers: Vec<usize> = self.with(&cx.session, |numbers| {
+            let hits = hits.iter();
+            hits.map(|hit| numbers.number(&hit.url, &mut added))
+                .collect()
+        });
+        let numbered = || numbers.iter().copied().zip(&hits);
+        let entries = numbered().map(|(number, hit)| {
+            json!({"number": number, "title": hit.title, "url": hit.url.as_str(), "snippet": hit.snippet})
+        });
+        let citations =
+            numbered().map(|(number, hit)| self.browser.citation(number, &hit.title, &hit.url));
         Ok(ToolOutput {
-            text: shown(&hits),
+            text: shown(numbered()),
             json: Some(entries.collect()),
-            citations: hits
-                .iter()
-                .enumerate()
-                .map(|(number, hit)| citation(number, &hit.title, &hit.url))
-                .collect(),
+            citations: citations.collect(),
+            replay: serde_json::to_value(added).ok(),
             ..ToolOutput::default()
         })
     }
 
     async fn open(
         &self,
-        tab: &mut Tab,
         arguments: &OpenArguments,
+        cx: &ToolContext,
     ) -> Result<ToolOutput, ToolError> {
-        let url = match &arguments.page {
-            Some(page) => self.target(tab, page)?,
-            None => opened(tab)?.clone(),
-        };
+        let url = self.with(&cx.session, |numbers| match &arguments.page {
+            Some(page) => target(numbers, page),
+            None => numbers.opened().cloned(),
+        });
+        let url = url.map_err(ToolError::Model)?;
         let number = arguments.part.unwrap_or(1) as usize;
         let fresh = if number > 1 {
             Fresh::ReadOn
@@ -185,46 +208,45 @@ impl Function {
             Some(next) => format!("; read on with \"part\": {next}"),
             None => String::new(),
         };
-        let quote = tab.quote();
+        let mut added = Added::default();
+        let (own, text) = self.with(&cx.session, |numbers| {
+            numbers.open(&url, &mut added);
+            let own = numbers.number(&url, &mut added);
+            (own, numbers.renumbered(&page, part.text, &mut added))
+        });
         let text = format!(
-            "TITLE: {}\nURL: {}\nCite as 【{quote}†source】\n\n{}\n\nVisible: {from}% - {to}%{more}",
-            page.title, page.url, part.text
+            "TITLE: {}\nURL: {}\nCite as 【{own}†source】\n\n{text}\n\nVisible: {from}% - {to}%{more}",
+            page.title, page.url
         );
-        tab.show(&page, &part);
-        tab.page = Some(url);
         Ok(ToolOutput {
             text,
-            citations: vec![citation(quote, &page.title, &page.url)],
+            citations: vec![self.browser.citation(own, &page.title, &page.url)],
+            replay: serde_json::to_value(added).ok(),
             ..ToolOutput::default()
         })
     }
 
-    /// Where a page is that is named by a number or an address.
-    fn target(&self, tab: &Tab, page: &str) -> Result<Url, ToolError> {
-        if let Some(url) = address(page) {
-            return Ok(url);
-        }
-        let number = page.trim().trim_matches(['【', '】', '[', ']', '#', ' ']);
-        let number = number.split('†').next().unwrap_or_default().parse();
-        let number = number.map_err(|_| {
-            ToolError::Model(format!(
-                "`{page}` is neither an address nor the number of a result"
-            ))
-        })?;
-        let link = tab.link(number).map_err(ToolError::Model)?;
-        Ok(link.url.clone())
-    }
-
-    async fn find(&self, tab: &Tab, arguments: &FindArguments) -> Result<ToolOutput, ToolError> {
-        let url = opened(tab)?;
+    async fn find(
+        &self,
+        arguments: &FindArguments,
+        cx: &ToolContext,
+    ) -> Result<ToolOutput, ToolError> {
+        let url = self.with(&cx.session, |numbers| numbers.opened().cloned());
+        let url = url.map_err(ToolError::Model)?;
         let reader = &self.browser.0.reader;
-        let page = reader.page(url, Extent::Main, Form::Numbered, Fresh::ReadOn);
+        let page = reader.page(&url, Extent::Main, Form::Numbered, Fresh::ReadOn);
         let page = page.await?;
-        let found = page.find(&arguments.text, PLACES, PART);
+        let mut found = page.find(&arguments.text, PLACES, PART);
         if found.is_empty() {
             let message = format!("`{}` does not stand in `{}`", arguments.text, page.title);
             return Ok(message.into());
         }
+        let mut added = Added::default();
+        self.with(&cx.session, |numbers| {
+            for (_, line) in &mut found {
+                *line = numbers.renumbered(&page, line, &mut added);
+            }
+        });
         let has_parts = page.parts(PART) > 1;
         let lines = found.iter().map(|(part, line)| {
             if has_parts {
@@ -233,12 +255,22 @@ impl Function {
                 format!("- {line}")
             }
         });
-        Ok(lines.collect::<Vec<_>>().join("\n").into())
+        Ok(ToolOutput {
+            text: lines.collect::<Vec<_>>().join("\n"),
+            replay: serde_json::to_value(added).ok(),
+            ..ToolOutput::default()
+        })
     }
 }
 
-/// The page that was opened last.
-fn opened(tab: &Tab) -> Result<&Url, ToolError> {
-    let page = tab.page.as_ref();
-    page.ok_or_else(|| ToolError::Model("no page was opened yet".to_owned()))
+/// Where a page is that is named by a number or an address.
+fn target(numbers: &Numbers, page: &str) -> Result<Url, String> {
+    if let Some(url) = address(page) {
+        return Ok(url);
+    }
+    let number = page.trim().trim_matches(['【', '】', '[', ']', '#', ' ']);
+    let number = number.split('†').next().unwrap_or_default().parse();
+    let number =
+        number.map_err(|_| format!("`{page}` is neither an address nor the number of a result"))?;
+    numbers.address(number).cloned()
 }

@@ -1,17 +1,22 @@
 //! `simple_browser`: calls as GLM-4 writes them, answers as it was trained to read
 //! them.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 use futures::future;
 use glm_agent_model::ToolSpec;
 use serde_json::Value;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::{
-    Browser, Tab,
+    Browser,
     actions::{self, Action},
-    citation, shown,
+    is_document, shown,
+    tab::{FIRST_QUOTE, Tab},
 };
 use crate::{
     Citation, Invoke, Observation, PastCall, Tool, ToolContext, ToolError, ToolOutput,
@@ -68,14 +73,11 @@ impl Invoke for Simple {
             Ok(Action::Open(url)) => Some(url),
             _ => None,
         });
-        // Documents of a local provider are the user's.
-        opened
-            .filter(|url| !url.trim_start().starts_with("file:"))
-            .collect()
+        opened.filter(|url| !is_document(url)).collect()
     }
 
     async fn invoke(&self, arguments: Value, cx: ToolContext) -> Result<ToolOutput, ToolError> {
-        let tab = self.0.tab(&cx.session);
+        let tab = self.tab(&cx.session);
         let mut tab = tab.lock().await;
         let mut observations = Vec::new();
         let mut citations = Vec::new();
@@ -103,15 +105,33 @@ impl Invoke for Simple {
     }
 
     async fn resume(&self, session: &str, past: Vec<PastCall>) {
-        self.0.resume(session, past).await;
+        let tabs = past
+            .into_iter()
+            .filter_map(|call| serde_json::from_value(call.replay).ok());
+        let Some(last) = tabs.max_by_key(|tab: &Tab| tab.steps) else {
+            return;
+        };
+        let tab = self.tab(session);
+        let mut tab = tab.lock().await;
+        if tab.steps < last.steps {
+            *tab = last;
+        }
     }
 
     async fn close(&self, session: &str) {
-        self.0.close(session);
+        self.tabs().remove(session);
     }
 }
 
 impl Simple {
+    fn tabs(&self) -> MutexGuard<'_, HashMap<String, Arc<AsyncMutex<Tab>>>> {
+        self.0.0.tabs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tab(&self, session: &str) -> Arc<AsyncMutex<Tab>> {
+        Arc::clone(self.tabs().entry(session.to_owned()).or_default())
+    }
+
     async fn act(&self, tab: &mut Tab, action: Action, cx: &ToolContext) -> Done {
         let done = match action {
             Action::Search {
@@ -131,13 +151,15 @@ impl Simple {
         recency_days: Option<u32>,
         cx: &ToolContext,
     ) -> Result<Done, ToolError> {
-        let hits = self.0.find(tab, query, recency_days, cx).await?;
-        let text = format!("{}\nVisible: 0% - 100%", shown(&hits));
+        let count = FIRST_QUOTE as usize;
+        let hits = self.0.find(query, recency_days, count, cx).await?;
+        tab.list(hits.iter().map(|hit| &hit.url));
+        let text = format!("{}\nVisible: 0% - 100%", shown(hits.iter().enumerate()));
         let sources = hits.iter().enumerate();
         Ok(Done {
             observations: vec![observation(RESULT, text)],
             citations: sources
-                .map(|(number, hit)| citation(number, &hit.title, &hit.url))
+                .map(|(number, hit)| self.0.citation(number, &hit.title, &hit.url))
                 .collect(),
         })
     }
@@ -159,7 +181,7 @@ impl Simple {
         }
         Ok(Done {
             observations: vec![observation(RESULT, text)],
-            citations: vec![citation("", &page.title, &page.url)],
+            citations: vec![self.0.citation("", &page.title, &page.url)],
         })
     }
 
@@ -171,7 +193,7 @@ impl Simple {
         let wanted: Vec<_> = ids
             .iter()
             .take(PAGES)
-            .map(|id| tab.link(*id).map(|link| link.url.clone()))
+            .map(|id| tab.link(*id).cloned())
             .collect();
         let reader = &self.0.0.reader;
         let loads = wanted.into_iter().map(|wanted| async move {
@@ -192,7 +214,7 @@ impl Simple {
                     let metadata = format!("quote_result [{number}†source]");
                     done.observations.push(observation(&metadata, text));
                     done.citations
-                        .push(citation(number, &page.title, &page.url));
+                        .push(self.0.citation(number, &page.title, &page.url));
                 }
                 Err(error) => done
                     .observations

@@ -261,6 +261,13 @@ impl Connection {
         if !output.text.is_empty() || output.artifacts.is_empty() {
             content.push(ContentBlock::text(output.text));
         }
+        // The pages that one call of the browser opens.
+        content.extend(
+            output
+                .more
+                .into_iter()
+                .map(|seen| ContentBlock::text(seen.text)),
+        );
         for artifact in output.artifacts {
             let is_image = artifact.media_type.starts_with("image/") && artifact.size <= INLINE;
             let image = is_image.then(|| self.read(&artifact)).flatten();

@@ -2,11 +2,17 @@
 //!
 //! - SearXNG: <https://docs.searxng.org/dev/search_api.html>
 //! - Brave: <https://api-dashboard.search.brave.com/app/documentation/web-search/get-started>
-//! - Tavily: <https://docs.tavily.com/documentation/api-reference/endpoint/search>
-//! - Bing: <https://learn.microsoft.com/bing/search-apis/bing-web-search/reference/endpoints>
-//! - Zhipu: <https://docs.bigmodel.cn/api-reference/工具-api/网络搜索>
+//! - Tavily: <https://docs.tavily.com/documentation/api-reference/endpoint/search> and, for its
+//!   limits, <https://docs.tavily.com/documentation/rate-limits>
+//! - Zhipu: <https://docs.bigmodel.cn/api-reference/工具-api/网络搜索> and, for its errors,
+//!   <https://docs.bigmodel.cn/cn/faq/api-code>
+//! - Bing: <https://learn.microsoft.com/bing/search-apis/bing-web-search/reference/endpoints>.
+//!   Its own service ended in August 2025; others answer alike.
+
+use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
+use dom_query::Document;
 use reqwest::{
     Method,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
@@ -14,11 +20,15 @@ use reqwest::{
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Hit, Provider, Query, ask};
+use super::{Hit, NoAnswer, Provider, Query, ask::ask};
 use crate::{
-    Secret, ToolContext, ToolError,
+    Secret, ToolContext,
     net_guard::{NetGuard, Outgoing},
+    text,
 };
+
+/// As much as is repeated of an answer of another form, in bytes.
+const EXCERPT: usize = 200;
 
 /// A service, and how it is asked.
 #[derive(Debug)]
@@ -29,18 +39,24 @@ pub struct Service {
 }
 
 /// What differs from service to service.
-struct Form {
-    name: &'static str,
-    /// Where it is; empty for one that has no home.
-    place: &'static str,
-    secret: Option<&'static str>,
+pub(super) struct Form {
+    pub name: &'static str,
+    /// Where it is; `None` for one that is somewhere else for everybody.
+    pub home: Option<&'static str>,
+    pub secret: Option<&'static str>,
+    /// The time between two questions at least.
+    every: Duration,
+    /// The longest question that it takes, in characters.
+    longest: usize,
     request: fn(&mut Outgoing, &Query),
-    /// How the key is sent.
+    /// The header in which the key is sent, and what stands before it.
     key: Option<(HeaderName, &'static str)>,
     /// Where the list of pages is, and what its entries call title, address and
     /// snippet.
     list: &'static str,
     fields: [&'static str; 3],
+    /// Whether its texts are written as HTML.
+    is_html: bool,
 }
 
 impl std::fmt::Debug for Form {
@@ -52,85 +68,98 @@ impl std::fmt::Debug for Form {
 static FORMS: [Form; 5] = [
     Form {
         name: "searxng",
-        place: "",
+        home: None,
         secret: None,
+        // The engines that it asks take it for a robot otherwise.
+        every: Duration::from_millis(500),
+        longest: 1_000,
         request: |request, query| {
-            let range = query.recency_days.map(|days| match days {
-                0..=1 => "day",
-                2..=7 => "week",
-                8..=31 => "month",
-                _ => "year",
-            });
             let mut pairs = request.url.query_pairs_mut();
             pairs
                 .append_pair("q", &query.text)
                 .append_pair("format", "json");
-            if let Some(range) = range {
+            if let Some(range) = period(query, ["day", "week", "month", "year"]) {
                 pairs.append_pair("time_range", range);
             }
         },
         key: None,
         list: "/results",
         fields: ["title", "url", "content"],
+        is_html: false,
     },
     Form {
         name: "brave",
-        place: "https://api.search.brave.com/res/v1/web/search",
+        home: Some("https://api.search.brave.com/res/v1/web/search"),
         secret: Some("BRAVE_API_KEY"),
+        // What its smallest plan takes.
+        every: Duration::from_secs(1),
+        longest: 400,
         request: |request, query| {
             let mut pairs = request.url.query_pairs_mut();
             pairs
                 .append_pair("q", &query.text)
                 .append_pair("count", &query.count.to_string())
                 .append_pair("text_decorations", "false");
-            if let Some(freshness) = freshness(query.recency_days, ["pd", "pw", "pm", "py"]) {
+            if let Some(freshness) = period(query, ["pd", "pw", "pm", "py"]) {
                 pairs.append_pair("freshness", freshness);
             }
         },
         key: Some((HeaderName::from_static("x-subscription-token"), "")),
         list: "/web/results",
         fields: ["title", "url", "description"],
+        is_html: true,
     },
     Form {
         name: "tavily",
-        place: "https://api.tavily.com/search",
+        home: Some("https://api.tavily.com/search"),
         secret: Some("TAVILY_API_KEY"),
+        // 100 a minute with a key for development.
+        every: Duration::from_millis(600),
+        longest: 400,
         request: |request, query| {
-            let range = freshness(query.recency_days, ["day", "week", "month", "year"]);
-            post(
-                request,
-                &json!({"query": query.text, "max_results": query.count, "time_range": range}),
-            );
+            let mut body = json!({"query": query.text, "max_results": query.count});
+            if let Some(range) = period(query, ["day", "week", "month", "year"])
+                && let Some(body) = body.as_object_mut()
+            {
+                body.insert("time_range".to_owned(), range.into());
+            }
+            post(request, &body);
         },
         key: Some((AUTHORIZATION, "Bearer ")),
         list: "/results",
         fields: ["title", "url", "content"],
+        is_html: false,
     },
     Form {
         name: "bing",
-        place: "https://api.bing.microsoft.com/v7.0/search",
+        home: None,
         secret: Some("BING_API_KEY"),
+        // Three a second in its smallest plan.
+        every: Duration::from_millis(350),
+        longest: 1_000,
         request: |request, query| {
             let mut pairs = request.url.query_pairs_mut();
             pairs
                 .append_pair("q", &query.text)
                 .append_pair("count", &query.count.to_string())
                 .append_pair("textDecorations", "false");
-            if let Some(freshness) = freshness(query.recency_days, ["Day", "Week", "Month", ""]) {
+            if let Some(freshness) = period(query, ["Day", "Week", "Month", ""]) {
                 pairs.append_pair("freshness", freshness);
             }
         },
         key: Some((HeaderName::from_static("ocp-apim-subscription-key"), "")),
         list: "/webPages/value",
         fields: ["name", "url", "snippet"],
+        is_html: false,
     },
     Form {
         name: "zhipu",
-        place: "https://open.bigmodel.cn/api/paas/v4/web_search",
+        home: Some("https://open.bigmodel.cn/api/paas/v4/web_search"),
         secret: Some("ZHIPU_API_KEY"),
+        every: Duration::from_millis(350),
+        longest: 70,
         request: |request, query| {
             let periods = ["oneDay", "oneWeek", "oneMonth", "oneYear"];
-            let period = freshness(query.recency_days, periods).unwrap_or("noLimit");
             post(
                 request,
                 &json!({
@@ -138,26 +167,48 @@ static FORMS: [Form; 5] = [
                     "search_query": query.text,
                     "search_intent": false,
                     "count": query.count,
-                    "search_recency_filter": period,
+                    "search_recency_filter": period(query, periods).unwrap_or("noLimit"),
                 }),
             );
         },
         key: Some((AUTHORIZATION, "Bearer ")),
         list: "/search_result",
         fields: ["title", "link", "content"],
+        is_html: false,
     },
 ];
 
-/// The shortest period that holds as many days; `None` where there is none.
-fn freshness(days: Option<u32>, periods: [&'static str; 4]) -> Option<&'static str> {
+/// The form of the service of this name.
+pub(super) fn form(name: &str) -> Option<&'static Form> {
+    FORMS.iter().find(|form| form.name == name)
+}
+
+/// The shortest period that holds as many days as are asked for; `None` where there
+/// is none.
+pub(super) fn period(query: &Query, periods: [&'static str; 4]) -> Option<&'static str> {
     let [day, week, month, year] = periods;
-    let period = match days? {
+    let period = match query.recency_days? {
         0..=1 => day,
         2..=7 => week,
         8..=31 => month,
         _ => year,
     };
     (!period.is_empty()).then_some(period)
+}
+
+/// A question without the words that are more than a service takes.
+pub(super) fn shortened(query: &Query, longest: usize) -> Query {
+    let mut text = query.text.trim();
+    if let Some((end, _)) = text.char_indices().nth(longest) {
+        let (start, rest) = text.split_at(end);
+        let is_cut = !rest.starts_with(char::is_whitespace);
+        let whole = start.rfind(char::is_whitespace).filter(|_| is_cut);
+        text = start.split_at(whole.unwrap_or(end)).0.trim_end();
+    }
+    Query {
+        text: text.to_owned(),
+        ..query.clone()
+    }
 }
 
 fn post(request: &mut Outgoing, body: &Value) {
@@ -169,40 +220,120 @@ fn post(request: &mut Outgoing, body: &Value) {
 }
 
 impl Service {
-    /// The service of this name, at its home or at `place`; `None` if there is none.
-    pub(super) fn named(
-        name: &str,
-        place: Option<Url>,
-        guard: NetGuard,
-    ) -> Option<Result<Self, String>> {
-        let form = FORMS.iter().find(|form| form.name == name)?;
-        let place = match place {
-            Some(place) => Ok(place),
-            None => Url::parse(form.place).map_err(|_| format!("expected `{name}:URL`")),
-        };
-        Some(place.map(|place| Self {
+    /// A service of this form at an address.
+    pub(super) fn new(form: &'static Form, place: Url, guard: NetGuard) -> Self {
+        Self {
             form,
             place: search_of(form, place),
             guard,
-        }))
+        }
     }
 
-    fn request(&self, query: &Query, key: Option<&Secret>) -> Result<Outgoing, ToolError> {
+    fn request(&self, query: &Query, key: Option<&Secret>) -> Result<Outgoing, NoAnswer> {
         let mut request = Outgoing {
             headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
             ..Outgoing::get(self.place.clone())
         };
-        (self.form.request)(&mut request, query);
+        (self.form.request)(&mut request, &shortened(query, self.form.longest));
         if let (Some(key), Some((header, before))) = (key, &self.form.key) {
             let value = format!("{before}{}", key.reveal().trim());
             let mut value = HeaderValue::try_from(value).map_err(|_| {
-                ToolError::User(format!("the key of {} cannot be sent", self.form.name))
+                let name = self.form.secret.unwrap_or_default();
+                NoAnswer::Refused(format!(
+                    "the secret {name} is no key: it has characters that cannot be sent"
+                ))
             })?;
             value.set_sensitive(true);
             request.headers.insert(header, value);
         }
         Ok(request)
     }
+
+    /// The pages that an answer lists.
+    fn read(&self, body: &[u8]) -> Result<Vec<Hit>, NoAnswer> {
+        let refused = |reason: String| NoAnswer::Refused(reason);
+        let start = body.trim_ascii_start();
+        if start.is_empty() {
+            // So Bing answers what it takes for an attack.
+            return Err(busy("it answered with nothing".to_owned()));
+        }
+        if start.starts_with(b"<") {
+            let page = Document::from(String::from_utf8_lossy(body).as_ref());
+            let title = text::clean(page.select_single("title").text().trim(), EXCERPT);
+            return Err(refused(format!(
+                "it answered with a web page, “{title}”, and not in JSON\nhint: is `{}` where it \
+                 answers programs?",
+                self.place
+            )));
+        }
+        let answer: Value = serde_json::from_slice(body)
+            .map_err(|error| refused(format!("its answer is no JSON: {error}")))?;
+        match answer.pointer(self.form.list) {
+            Some(Value::Array(entries)) => {
+                let mut seen = HashSet::new();
+                let mut hits: Vec<Hit> = entries.iter().filter_map(|e| self.hit(e)).collect();
+                hits.retain(|hit| seen.insert(hit.url.clone()));
+                match out_of_order(&answer) {
+                    Some(reason) if hits.is_empty() => Err(busy(reason)),
+                    _ => Ok(hits),
+                }
+            }
+            // Nothing was found.
+            None | Some(Value::Null) if answer.is_object() && answer.get("error").is_none() => {
+                Ok(Vec::new())
+            }
+            _ => Err(refused(format!(
+                "its answer is of another form: {}",
+                text::clean(&answer.to_string(), EXCERPT)
+            ))),
+        }
+    }
+
+    fn hit(&self, entry: &Value) -> Option<Hit> {
+        let text = |field: &str| {
+            let text = entry.get(field).and_then(Value::as_str).unwrap_or_default();
+            if self.form.is_html && text.contains(['<', '&']) {
+                one_line(&Document::from(text).text())
+            } else {
+                one_line(text)
+            }
+        };
+        let [title, address, snippet] = self.form.fields;
+        let url = Url::parse(entry.get(address)?.as_str()?.trim()).ok()?;
+        let is_page = matches!(url.scheme(), "http" | "https");
+        is_page.then(|| Hit {
+            title: text(title),
+            url,
+            snippet: text(snippet),
+        })
+    }
+}
+
+fn busy(reason: String) -> NoAnswer {
+    NoAnswer::Busy {
+        reason,
+        after: None,
+    }
+}
+
+/// What SearXNG says of the engines that do not answer it.
+fn out_of_order(answer: &Value) -> Option<String> {
+    let engines = answer.get("unresponsive_engines")?.as_array()?;
+    let engines = engines.iter().map(|engine| match engine.as_array() {
+        Some(parts) => {
+            let parts = parts.iter().filter_map(Value::as_str);
+            parts.collect::<Vec<_>>().join(": ")
+        }
+        None => engine.as_str().unwrap_or_default().to_owned(),
+    });
+    let engines = engines.collect::<Vec<_>>().join("; ");
+    let engines = text::clean(&engines, EXCERPT);
+    (!engines.is_empty()).then(|| format!("its engines do not answer it: {engines}"))
+}
+
+/// A text without line breaks and more than one space.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// SearXNG's instances are known by their first page.
@@ -224,40 +355,15 @@ impl Provider for Service {
         self.form.secret
     }
 
-    async fn search(&self, query: &Query, cx: &ToolContext) -> Result<Vec<Hit>, ToolError> {
-        let key = self.form.secret.map(|name| cx.secret(name)).transpose()?;
-        let request = self.request(query, key.as_ref())?;
-        let body = ask(&self.guard, request, self.form.name).await?;
-        let unread = |reason: String| {
-            ToolError::User(format!(
-                "{} answered in another form: {reason}",
-                self.form.name
-            ))
-        };
-        let answer: Value =
-            serde_json::from_slice(&body).map_err(|error| unread(error.to_string()))?;
-        match answer.pointer(self.form.list) {
-            Some(Value::Array(entries)) => Ok(entries
-                .iter()
-                .filter_map(|entry| hit(entry, self.form.fields))
-                .collect()),
-            // Nothing was found.
-            None | Some(Value::Null) if answer.is_object() && answer.get("error").is_none() => {
-                Ok(Vec::new())
-            }
-            _ => Err(unread(crate::text::clean(&answer.to_string(), 200))),
-        }
+    fn every(&self) -> Duration {
+        self.form.every
     }
-}
 
-fn hit(entry: &Value, [title, address, snippet]: [&str; 3]) -> Option<Hit> {
-    let text = |field: &str| {
-        let text = entry.get(field).and_then(Value::as_str).unwrap_or_default();
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    Some(Hit {
-        title: text(title),
-        url: Url::parse(&text(address)).ok()?,
-        snippet: text(snippet),
-    })
+    async fn search(&self, query: &Query, cx: &ToolContext) -> Result<Vec<Hit>, NoAnswer> {
+        let secret = self.form.secret;
+        let key = secret.map(|name| cx.secret(name)).transpose()?;
+        let request = self.request(query, key.as_ref())?;
+        let (_, body) = ask(&self.guard, request, secret, cx).await?;
+        self.read(&body)
+    }
 }

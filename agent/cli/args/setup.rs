@@ -7,7 +7,7 @@ use clap::{Args, Command, FromArgMatches};
 use glm_agent::model::ToolChoice;
 use serde_json::{Value, json};
 
-use super::{AgentArgs, Approve};
+use super::{AgentArgs, Approve, LOCAL_SEARCH};
 
 impl AgentArgs {
     /// The flags that describe the same agent again, from any folder.
@@ -32,9 +32,20 @@ impl AgentArgs {
         for server in &self.tools.mcp {
             add("mcp", located(server));
         }
-        for host in &self.tools.own.allow_host {
+        for provider in &self.tools.own.web.search {
+            add("search", located(provider));
+        }
+        for host in &self.tools.own.web.allow_host {
             add("allow-host", host.clone());
         }
+        for host in &self.tools.own.web.deny_host {
+            add("deny-host", host.clone());
+        }
+        for host in &self.tools.own.web.only_host {
+            add("only-host", host.clone());
+        }
+        // Not with the password that may stand in it.
+        add("proxy", format!("{:?}", self.tools.own.web.proxy));
         add(
             "tool-choice",
             match &self.tool_choice {
@@ -85,6 +96,12 @@ impl AgentArgs {
 
 /// A file's or folder's name that holds from any folder; other names as they are.
 fn located(name: &str) -> String {
+    if let Some(folder) = name.trim().strip_prefix(LOCAL_SEARCH) {
+        return match Path::new(folder).canonicalize() {
+            Ok(whole) => format!("{LOCAL_SEARCH}{}", whole.display()),
+            Err(_) => name.to_owned(),
+        };
+    }
     let path = Path::new(name);
     let is_path = name.contains(['.', '/', '\\']) && path.exists();
     match path.canonicalize() {
