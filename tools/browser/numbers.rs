@@ -35,7 +35,10 @@ impl Numbers {
         if let Some(number) = self.numbers.get(url) {
             return *number;
         }
-        let next = self.addresses.last_key_value().map_or(0, |(last, _)| last + 1);
+        let next = self
+            .addresses
+            .last_key_value()
+            .map_or(0, |(last, _)| last + 1);
         self.addresses.insert(next, url.clone());
         self.numbers.insert(url.clone(), next);
         added.addresses.insert(next, url.clone());

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    Observation, Registry, ToolOutput,
+    Observation, PastCall, Registry, ToolOutput,
     net_guard::NetGuard,
     reader::{
         Limits,
         tests::server::{Server, answer, html},
     },
-    search::Provider,
+    search::{NoAnswer, Provider},
 };
 
 /// Finds the same pages whatever is asked.
@@ -30,7 +30,7 @@ impl Provider for Finds {
         "test"
     }
 
-    async fn search(&self, query: &Query, _cx: &ToolContext) -> Result<Vec<Hit>, ToolError> {
+    async fn search(&self, query: &Query, _cx: &ToolContext) -> Result<Vec<Hit>, NoAnswer> {
         if query.text == "nothing" {
             return Ok(Vec::new());
         }
@@ -275,7 +275,7 @@ async fn a_session_goes_on_in_another_process() {
         other.simple("mclick([0])").await,
         owned(&[("quote_result [9†source]", "The words of B.")])
     );
-    other.browser.close("one");
+    other.browser.simple().close("one").await;
     assert_eq!(other.simple("mclick([0])").await[0].0, "system_error");
 }
 
@@ -309,7 +309,7 @@ async fn functions_open_results_links_addresses_and_parts() {
     assert!(
         opened
             .text
-            .contains("\nCite as 【7†source】\n\nParagraph 0 tells"),
+            .contains("\nCite as 【3†source】\n\nParagraph 0 tells"),
         "{}",
         opened.text
     );
@@ -318,7 +318,7 @@ async fn functions_open_results_links_addresses_and_parts() {
         "{}",
         opened.text
     );
-    assert_eq!(opened.citations[0].mark, "7");
+    assert_eq!(opened.citations[0].mark, "3");
 
     // The rest is read on without the page being asked for again.
     let mut read = opened.text.matches("Paragraph ").count();
@@ -370,4 +370,83 @@ async fn functions_open_results_links_addresses_and_parts() {
         "{}",
         opened.text
     );
+}
+
+#[tokio::test]
+async fn a_number_means_the_same_page_for_a_whole_session() {
+    let bench = Bench::new().await;
+    let mut past = Vec::new();
+    let mut call = async |name: &str, arguments: Value| {
+        let output = bench.call(name, arguments.clone()).await.unwrap();
+        past.push(PastCall {
+            arguments,
+            replay: output.replay.clone().unwrap(),
+        });
+        output
+    };
+    call("web_search", json!({"query": "x"})).await;
+    // Page A has links to B, which is result 2, and to a page that is new.
+    let a = call("web_open", json!({"page": "0"})).await;
+    assert!(a.text.contains("【2†page B】"), "{}", a.text);
+    assert!(a.text.contains("【4†elsewhere†other.test】"), "{}", a.text);
+    let b = call("web_open", json!({"page": "2"})).await;
+    assert!(b.text.contains("Cite as 【2†source】"), "{}", b.text);
+    assert_eq!(b.citations[0].mark, "2");
+
+    let other = Bench {
+        browser: Bench::browser(&bench.server),
+        server: bench.server,
+    };
+    for tool in other.browser.functions() {
+        tool.resume("one", past.clone()).await;
+    }
+    let again = other
+        .call("web_open", json!({"page": "【2†page B】"}))
+        .await;
+    assert_eq!(again.unwrap().text, b.text);
+    let gone = other.call("web_open", json!({"page": "5"})).await;
+    let said = "there is no 5: the numbers shown are 0 to 4";
+    assert_eq!(gone, Err(ToolError::Model(said.to_owned())));
+}
+
+#[tokio::test]
+async fn pages_opened_in_one_reply_are_loaded_at_the_same_time() {
+    let both = Arc::new(tokio::sync::Barrier::new(2));
+    let server = Server::new(|path, _| html(format!("<p>The words of {path}."))).await;
+    let hits = ["/a", "/b"].iter().map(|path| Hit {
+        title: (*path).to_owned(),
+        url: server.at(path),
+        snippet: String::new(),
+    });
+    let guard = NetGuard::from_patterns(&[server.host()]).unwrap();
+    let search = Search::new(vec![Arc::new(Finds(hits.collect()))]);
+    let waits = Arc::new(Waits(both));
+    let reader = Reader::new(guard, Limits::default()).render_with(waits as _);
+    let bench = Bench {
+        browser: Browser::new(reader, search),
+        server,
+    };
+    bench
+        .call("web_search", json!({"query": "x"}))
+        .await
+        .unwrap();
+    let open = |page: &str| bench.call("web_open", json!({ "page": page }));
+    // Each page is shown only once both are being loaded.
+    let (a, b) = tokio::join!(open("0"), open("1"));
+    assert!(a.unwrap().text.contains("Cite as 【0†source】\n\nshown"));
+    assert!(b.unwrap().text.contains("Cite as 【1†source】\n\nshown"));
+}
+
+/// Shows a page once another is shown as well.
+struct Waits(Arc<tokio::sync::Barrier>);
+
+#[async_trait]
+impl crate::reader::Render for Waits {
+    async fn render(&self, url: &Url) -> Result<crate::reader::Rendered, ToolError> {
+        self.0.wait().await;
+        Ok(crate::reader::Rendered {
+            url: url.clone(),
+            html: "<p>shown".to_owned(),
+        })
+    }
 }
