@@ -7,13 +7,14 @@ use std::{
 };
 
 use glm_agent_model::{Engine, Sampling, ToolChoice, Usage};
-use glm_agent_tools::{PastCall, Registry, Secrets, Source, Tool};
+use glm_agent_tools::{PastCall, Registry, Secrets, Source as ToolSource, Tool};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Error,
     budget::Budget,
+    citation::Source,
     driver::{Answer, Approver, Driver, Observer},
     event::{CallId, EventKind, StopReason},
     offer::Offer,
@@ -192,6 +193,10 @@ pub struct Run {
     pub steps: u32,
     /// The calls that wait for somebody, when that is why the run ended.
     pub pending: Vec<CallId>,
+    /// The pages that the answer cites, in the order of first use.
+    pub sources: Vec<Source>,
+    /// The answer's marks, as it has them, of what was never shown.
+    pub unknown_marks: Vec<String>,
     /// Id of the session.
     pub session: String,
 }
@@ -206,6 +211,8 @@ impl Run {
                 usage,
                 steps,
                 pending,
+                sources,
+                unknown_marks,
                 session,
             }) => Some(Self {
                 answer: answer.clone(),
@@ -214,6 +221,8 @@ impl Run {
                 usage: *usage,
                 steps: *steps,
                 pending: pending.clone(),
+                sources: sources.clone(),
+                unknown_marks: unknown_marks.clone(),
                 session: session.clone(),
             }),
             _ => None,
@@ -225,7 +234,7 @@ impl Run {
 pub struct AgentBuilder {
     engine: Option<Arc<dyn Engine>>,
     tools: Vec<Tool>,
-    sources: Vec<Arc<dyn Source>>,
+    sources: Vec<Arc<dyn ToolSource>>,
     secrets: Secrets,
     policy: Policy,
     jobs: usize,
@@ -294,7 +303,7 @@ impl AgentBuilder {
     /// Offers the tools that a source has, whichever it has at the time, such as
     /// those of an MCP server.
     #[must_use]
-    pub fn source(mut self, source: Arc<dyn Source>) -> Self {
+    pub fn source(mut self, source: Arc<dyn ToolSource>) -> Self {
         self.sources.push(source);
         self
     }

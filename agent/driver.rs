@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     Agent, Error,
     calls::{Calls, News, QUICK},
+    citation::cite,
     event::{CallId, Event, EventKind, StopReason},
     policy::Facts,
     session::Session,
@@ -77,8 +78,19 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Appends an event, and shows it.
-    fn append(&mut self, kind: EventKind) -> Result<(), Error> {
+    /// Appends an event, and shows it. What an answer cites is known here, where all
+    /// events are.
+    fn append(&mut self, mut kind: EventKind) -> Result<(), Error> {
+        if let EventKind::RunEnded {
+            answer,
+            sources,
+            unknown_marks,
+            ..
+        } = &mut kind
+        {
+            let cited = cite(self.session.events(), answer).references;
+            (*sources, *unknown_marks) = (cited.sources, cited.unknown);
+        }
         let event = self.session.append(kind)?;
         self.state.apply(&event);
         self.observer.event(&event);

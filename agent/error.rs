@@ -56,6 +56,27 @@ pub enum Error {
         /// The session's id.
         id: String,
     },
+    /// A name was asked for that another session has.
+    #[error("there is a session `{id}` already\nhint: choose another name")]
+    SessionExists {
+        /// The session's id.
+        id: String,
+    },
+    /// A session cannot begin with so many events of another.
+    #[error(
+        "session `{id}` has {most} events; a fork begins with 1 to {most} of them, not {count}"
+    )]
+    NoSuchPrefix {
+        /// The session's id.
+        id: String,
+        /// How many were asked for.
+        count: usize,
+        /// How many there are.
+        most: usize,
+    },
+    /// No session waits for anybody.
+    #[error("no session waits for an answer\nhint: `glm session list` shows how each ended")]
+    NothingWaits,
     /// Answers were given and no call waits.
     #[error(
         "no call in session `{id}` waits for an answer\nhint: `glm --session {id}` goes on with it"

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::citation::Source;
+
 /// Version of the events' form, written where a conversation begins. Since 2, calls
 /// can be [rejected](EventKind::Rejected) and the tools can change.
 pub const SCHEMA: u32 = 2;
@@ -169,6 +171,12 @@ pub enum EventKind {
         /// goes on once they are answered.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pending: Vec<CallId>,
+        /// The pages that the answer cites, in the order of first use.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sources: Vec<Source>,
+        /// The answer's marks, as it has them, of what was never shown.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unknown_marks: Vec<String>,
         /// The session's id.
         session: String,
     },

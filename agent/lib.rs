@@ -30,6 +30,7 @@ mod agent;
 pub mod budget;
 mod by_hand;
 mod calls;
+pub mod citation;
 pub mod driver;
 pub mod engine;
 mod error;

@@ -1,7 +1,11 @@
 //! Events shown to people and programs.
 
+pub mod html;
 pub mod jsonl;
+pub mod markdown;
+pub mod sources;
 pub mod terminal;
+mod transcript;
 
 pub use jsonl::Jsonl;
 pub use terminal::{Style, Terminal};

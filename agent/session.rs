@@ -5,6 +5,10 @@
 //! killed at any byte loads: at most the line being written is lost, and it is
 //! dropped with a warning.
 
+mod fork;
+mod search;
+mod summary;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Seek, SeekFrom, Write},
@@ -18,6 +22,9 @@ use crate::{
     Error,
     event::{Event, EventKind, SCHEMA},
 };
+
+pub use search::Place;
+pub use summary::Summary;
 
 const LOG: &str = "events.jsonl";
 const FILES: &str = "files";
@@ -183,9 +190,13 @@ impl Session {
     /// # Errors
     /// When the log cannot be written; the event then did not happen.
     pub fn append(&mut self, kind: EventKind) -> Result<Event, Error> {
+        self.append_at(Timestamp::now(), kind)
+    }
+
+    fn append_at(&mut self, time: Timestamp, kind: EventKind) -> Result<Event, Error> {
         let event = Event {
             seq: self.events.len() as u64,
-            time: Timestamp::now(),
+            time,
             kind,
         };
         if let Some(store) = &mut self.store {

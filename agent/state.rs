@@ -373,7 +373,7 @@ impl State {
         events
     }
 
-    /// The event that ends the run with this outcome.
+    /// The event that ends the run with this outcome, but for what its answer cites.
     pub fn end(&self, outcome: Outcome, session: &str) -> EventKind {
         let (usage, steps) = self
             .run
@@ -387,6 +387,8 @@ impl State {
             usage,
             steps,
             pending: Vec::new(),
+            sources: Vec::new(),
+            unknown_marks: Vec::new(),
             session: session.to_owned(),
         }
     }

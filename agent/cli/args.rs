@@ -281,8 +281,43 @@ pub struct CallOptions {
 
 #[derive(Debug, Subcommand)]
 pub enum SessionCommand {
-    /// The ids of the sessions on this machine, oldest first
-    List,
+    /// The sessions on this machine, the one that was active last at the end
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Find messages, replies and results that hold all of these words
+    Search {
+        /// The words, in any order and whatever their case
+        #[arg(required = true)]
+        words: Vec<String>,
+
+        /// Print the places as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Begin a new session as another began, and print its id
+    ///
+    /// The new session has a copy of the other's files as they are now.
+    Fork {
+        /// The other session's id
+        id: String,
+
+        /// Only its first N events, as `show --json` numbers them from 0 [default: all]
+        #[arg(long, value_name = "N")]
+        at: Option<usize>,
+
+        /// The new session's name [default: one is made up]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Remove sessions and their files, without asking
+    Rm {
+        /// Their ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
     /// A session's events
     Show {
         /// The session's id
@@ -292,6 +327,8 @@ pub enum SessionCommand {
         #[arg(long)]
         json: bool,
     },
+    /// A session as a document to read and to share: Markdown, a web page, or its events
+    Export(ExportArgs),
     /// Go on with a run that waits for your consent to a call, or for its result
     ///
     /// Without an answer, you are asked at the terminal.
@@ -318,11 +355,39 @@ pub enum SessionCommand {
     },
 }
 
+/// What a session is exported as, and where to.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The session's id
+    pub id: String,
+
+    /// A web page that stands on its own: timing, calls, results and images, without scripts
+    #[arg(long, group = "form")]
+    pub html: bool,
+
+    /// Markdown [default, unless the file's name says otherwise]
+    #[arg(long, group = "form")]
+    pub md: bool,
+
+    /// The events, one JSON object a line, as `show --json` prints them
+    #[arg(long, group = "form")]
+    pub json: bool,
+
+    /// Write to this file instead of stdout; what is there is replaced
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
 /// Answers to calls that wait.
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
     /// The session's id
-    pub id: String,
+    #[arg(required_unless_present = "last")]
+    pub id: Option<String>,
+
+    /// Of the sessions that wait, the one that was active last
+    #[arg(long, conflicts_with = "id")]
+    pub last: bool,
 
     /// Run this call, such as call_3, or `all` that wait; repeatable
     #[arg(long, value_name = "CALL")]

@@ -91,6 +91,9 @@ impl From<Error> for Failure {
             | Error::NotPending { .. }
             | Error::Answer { .. }
             | Error::NoSession { .. }
+            | Error::SessionExists { .. }
+            | Error::NoSuchPrefix { .. }
+            | Error::NothingWaits
             | Error::BadSessionName { .. }
             | Error::OtherModel { .. }
             | Error::File { .. }

@@ -11,8 +11,10 @@ mod doctor;
 #[cfg(feature = "local")]
 mod entry;
 mod exit;
+mod export;
 mod files;
 mod interrupt;
+mod listing;
 #[cfg(feature = "local")]
 mod model;
 mod progress;

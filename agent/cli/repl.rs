@@ -117,7 +117,7 @@ async fn turn(
     // A pasted fence or a continued line comes with its backslashes.
     let message = message.replace("\\\n", "\n");
     let stop = CancellationToken::new();
-    let terminal = Terminal::conversation(std::io::stdout(), style);
+    let terminal = Terminal::conversation(std::io::stdout(), style).after(session.events());
     let mut terminal = setup::with_links(terminal, &std::io::stdout(), session.files());
     let signal = tokio::spawn({
         let stop = stop.clone();

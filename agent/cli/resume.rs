@@ -1,7 +1,11 @@
 //! `glm session resume`: goes on with a run that waits for somebody.
 
+use std::path::Path;
+
 use anyhow::anyhow;
-use glm_agent::{Answer, EventKind, Pending, Session, paths, state::State};
+use glm_agent::{
+    Answer, EventKind, Pending, Session, StopReason, paths, session::Summary, state::State,
+};
 use serde_json::Value;
 
 use crate::{
@@ -19,11 +23,15 @@ const ALL: &str = "all";
 
 /// Answers calls, and runs on.
 pub async fn resume(args: ResumeArgs, settings: &Settings) -> Result<u8, Failure> {
-    let events = Session::read(&paths::sessions_dir()?, &args.id)?;
+    let root = paths::sessions_dir()?;
+    let id = match &args.id {
+        Some(id) => id.clone(),
+        None => last_waiting(&root)?,
+    };
+    let events = Session::read(&root, &id)?;
     let pending = State::fold(&events).pending();
     let answers = answers(&args, &pending)?;
     if pending.is_empty() {
-        let id = args.id;
         return Err(glm_agent::Error::NothingPending { id }.into());
     }
     let setup = events.iter().find_map(|event| match &event.kind {
@@ -31,14 +39,27 @@ pub async fn resume(args: ResumeArgs, settings: &Settings) -> Result<u8, Failure
         _ => None,
     });
     let agent = AgentArgs::from_record(&setup.unwrap_or_default())
-        .map_err(|reason| anyhow!("cannot set up session `{}` again: {reason}", args.id))?;
+        .map_err(|reason| anyhow!("cannot set up session `{id}` again: {reason}"))?;
     let (builder, servers) = setup::agent(&agent, settings, args.report.quiet).await?;
     let agent = builder.approver(Consent).build()?;
-    let mut session = agent.session(Some(&args.id))?;
+    let mut session = agent.session(Some(&id))?;
     let input = Input::Answers(answers);
     let done = run::watched(&agent, &mut session, input, &args.report, args.color).await;
     servers::close(servers).await;
     done
+}
+
+/// Of the sessions that wait for somebody, the one that was active last.
+fn last_waiting(root: &Path) -> Result<String, Failure> {
+    let waits = |summary: &Summary| {
+        matches!(
+            summary.outcome,
+            Some(StopReason::ApprovalNeeded | StopReason::ResultNeeded)
+        )
+    };
+    let summaries = Session::summaries(root)?;
+    let last = summaries.into_iter().rev().find(waits);
+    Ok(last.ok_or(glm_agent::Error::NothingWaits)?.id)
 }
 
 /// What the flags say to the calls that wait.

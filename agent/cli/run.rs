@@ -5,8 +5,9 @@ use std::io::Write;
 use anyhow::Context;
 use glm_agent::{
     Agent, Answer, Error, Observer, Run, Session, StopReason,
+    citation::cite,
     event::CallId,
-    render::{Jsonl, Terminal},
+    render::{Jsonl, Terminal, markdown, sources},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +65,7 @@ pub async fn watched(
     };
     let result = say(agent, session, input, observer).await;
     agent.close(session).await;
-    finish(report, &result?)
+    finish(report, &result?, session, color)
 }
 
 /// The task: an argument never reads stdin, or it would hang on an open pipe.
@@ -100,15 +101,22 @@ async fn say(
     run
 }
 
-fn finish(args: &ReportArgs, run: &Run) -> Result<u8, Failure> {
+/// The answer goes to stdout with numbers for its marks and a list of what it cites,
+/// as [`sources::text`] writes them; to a file, as Markdown with links.
+fn finish(args: &ReportArgs, run: &Run, session: &Session, color: Color) -> Result<u8, Failure> {
+    let cited = cite(session.events(), &run.answer);
     if let Some(path) = &args.output {
-        std::fs::write(path, format!("{}\n", run.answer))
+        std::fs::write(path, format!("{}\n", markdown::answer(&cited)))
             .with_context(|| format!("cannot write the answer to `{}`", path.display()))?;
     }
     if !args.json {
+        let style = setup::style(color, &std::io::stdout());
         let mut stdout = std::io::stdout().lock();
         if !run.answer.is_empty() {
-            ignore_closed(writeln!(stdout, "{}", run.answer))?;
+            ignore_closed(writeln!(stdout, "{}", sources::text(&cited, style)))?;
+        }
+        if let Some(unknown) = sources::unknown(&cited.references).filter(|_| !args.quiet) {
+            writeln!(std::io::stderr(), "note: {unknown}")?;
         }
         explain(run)?;
     }

@@ -2,15 +2,17 @@
 
 use std::io::Write;
 
+use anyhow::Context;
 use glm_agent::{
     Observer, Session, paths,
     render::{Jsonl, Terminal},
 };
+use serde::Serialize;
 
 use crate::{
     args::{Color, SessionCommand},
     exit::{self, Failure},
-    files,
+    export, files, listing,
     run::ignore_closed,
     setup,
 };
@@ -19,12 +21,37 @@ use crate::{
 pub fn session(command: &SessionCommand) -> Result<u8, Failure> {
     let root = paths::sessions_dir()?;
     match command {
-        SessionCommand::List => {
-            let mut text = Session::list(&root)?.join("\n");
-            if !text.is_empty() {
-                text.push('\n');
+        SessionCommand::List { json } => {
+            let summaries = Session::summaries(&root)?;
+            print(&if *json {
+                as_json(&summaries)?
+            } else {
+                listing::table(&summaries)
+            })?;
+        }
+        SessionCommand::Search { words, json } => {
+            let places = Session::search(&root, words)?;
+            print(&if *json {
+                as_json(&places)?
+            } else {
+                listing::found(&places)
+            })?;
+            if places.is_empty() {
+                return Ok(exit::FAILED);
             }
-            ignore_closed(std::io::stdout().write_all(text.as_bytes()))?;
+        }
+        SessionCommand::Fork { id, at, name } => {
+            let fork = Session::fork(&root, id, *at, name.as_deref())?;
+            print(&format!("{}\n", fork.id()))?;
+        }
+        SessionCommand::Rm { ids } => {
+            // A mistyped id should not leave half of them removed.
+            for id in ids {
+                Session::files_of(&root, id)?;
+            }
+            for id in ids {
+                Session::remove(&root, id)?;
+            }
         }
         SessionCommand::Show { id, json } => {
             let events = Session::read(&root, id)?;
@@ -38,6 +65,7 @@ pub fn session(command: &SessionCommand) -> Result<u8, Failure> {
                 observer.event(event);
             }
         }
+        SessionCommand::Export(args) => export::export(&root, args)?,
         // The one command of these that needs an agent is dispatched by itself.
         SessionCommand::Resume(_) => {}
         SessionCommand::Files {
@@ -56,8 +84,17 @@ pub fn session(command: &SessionCommand) -> Result<u8, Failure> {
                 }
                 None => files::table(&entries),
             };
-            ignore_closed(std::io::stdout().write_all(text.as_bytes()))?;
+            print(&text)?;
         }
     }
     Ok(exit::ANSWERED)
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    Ok(ignore_closed(std::io::stdout().write_all(text.as_bytes()))?)
+}
+
+fn as_json(list: &[impl Serialize]) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(list).context("cannot write JSON")?;
+    Ok(text + "\n")
 }

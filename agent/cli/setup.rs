@@ -110,7 +110,7 @@ async fn local(_args: &AgentArgs, _progress: &Progress) -> Result<Arc<dyn Engine
     )))
 }
 
-/// Whether to write colours to `stream`.
+/// Whether to write colours and links to `stream`.
 pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
     let color = match color {
         Color::Always => true,
@@ -119,7 +119,10 @@ pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
             stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
         }
     };
-    Style { color }
+    Style {
+        color,
+        links: can_be_clicked(stream),
+    }
 }
 
 /// Finds the files that the user brings along, before anything takes long.
@@ -151,11 +154,15 @@ pub fn with_links<W: Write>(
     stream: &impl IsTerminal,
     folder: Option<PathBuf>,
 ) -> Terminal<W> {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     match folder {
-        Some(folder) if stream.is_terminal() && !is_dumb => terminal.with_links(folder),
+        Some(folder) if can_be_clicked(stream) => terminal.with_links(folder),
         _ => terminal,
     }
+}
+
+fn can_be_clicked(stream: &impl IsTerminal) -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    stream.is_terminal() && !is_dumb
 }
 
 /// All of stdin as text.

@@ -11,8 +11,10 @@ use glm_agent_tools::{
 };
 use serde_json::Value;
 
+use super::sources;
 use crate::{
     Event, EventKind, Observer, Status,
+    citation::{Citing, Piece, References},
     event::{CallId, is_by_user},
     state::answer_of,
 };
@@ -23,11 +25,13 @@ const RESULT_LINES: usize = 12;
 /// How many characters of one line are shown.
 const LINE_CHARS: usize = 160;
 
-/// Colours, or their absence. They only repeat what the signs say.
+/// Colours and links, or their absence. They only repeat what the text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
-    /// Whether escape sequences may be written.
+    /// Whether colours may be written.
     pub color: bool,
+    /// Whether links may be written (OSC 8).
+    pub links: bool,
 }
 
 impl Style {
@@ -44,6 +48,16 @@ impl Style {
     /// What went wrong.
     pub fn red(self, text: &str) -> String {
         self.paint("31", text)
+    }
+
+    /// Text that leads somewhere, if that is given.
+    pub fn link(self, url: Option<&str>, text: &str) -> String {
+        match url {
+            Some(url) if self.links => {
+                format!("\x1b]8;;{}\x1b\\{text}\x1b]8;;\x1b\\", printable(url))
+            }
+            _ => text.to_owned(),
+        }
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -69,6 +83,7 @@ pub struct Terminal<W> {
     /// The call of which something was shown last.
     current: Option<CallId>,
     live: HashMap<CallId, Live>,
+    citing: Citing,
     at_line_start: bool,
     /// What was written last is a thought.
     thinking: bool,
@@ -94,6 +109,7 @@ impl<W: Write> Terminal<W> {
             several: false,
             current: None,
             live: HashMap::new(),
+            citing: Citing::default(),
             at_line_start: true,
             thinking: false,
         }
@@ -120,6 +136,13 @@ impl<W: Write> Terminal<W> {
     #[must_use]
     pub fn with_links(mut self, folder: PathBuf) -> Self {
         self.files = Some(folder);
+        self
+    }
+
+    /// What the session's earlier results showed can be cited.
+    #[must_use]
+    pub fn after(mut self, events: &[Event]) -> Self {
+        events.iter().for_each(|event| self.citing.saw(event));
         self
     }
 
@@ -165,6 +188,44 @@ impl<W: Write> Terminal<W> {
                 let arguments = printable(&other.to_string());
                 self.line(&format!("{head} {}", cut(&arguments, LINE_CHARS)));
             }
+        }
+    }
+
+    /// Words as they come.
+    fn words(&mut self, text: &str) {
+        let pieces = self.citing.push(text);
+        let references = self.citing.references().clone();
+        self.pieces(&pieces, &references);
+    }
+
+    /// Words with numbers for their marks.
+    fn pieces(&mut self, pieces: &[Piece], references: &References) {
+        let text = sources::words(pieces, &references.sources, self.style, printable);
+        let text = if self.at_line_start {
+            text.trim_start_matches('\n')
+        } else {
+            &text
+        };
+        self.write(text);
+    }
+
+    /// A reply is over: what is left of its words, and what they cite.
+    fn end_of_words(&mut self) {
+        let rest = self.citing.finish();
+        self.pieces(&rest.pieces, &rest.references);
+        if !self.at_line_start {
+            self.write("\n");
+        }
+        self.references(&rest.references);
+    }
+
+    fn references(&mut self, references: &References) {
+        for source in &references.sources {
+            let line = format!("  {}", sources::line(source, self.style));
+            self.line(&self.style.dim(&line));
+        }
+        if let Some(unknown) = sources::unknown(references) {
+            self.line(&self.style.red(&format!("  {unknown}")));
         }
     }
 
@@ -265,6 +326,7 @@ impl<W: Write> Terminal<W> {
 
 impl<W: Write + Send> Observer for Terminal<W> {
     fn event(&mut self, event: &Event) {
+        self.citing.saw(event);
         match &event.kind {
             EventKind::ToolCallRequested {
                 id,
@@ -294,12 +356,9 @@ impl<W: Write + Send> Observer for Terminal<W> {
             } => {
                 if self.words == Words::Whole {
                     let words = answer_of(segments);
-                    if !words.is_empty() {
-                        self.line(&printable(&words));
-                    }
-                } else if !self.at_line_start {
-                    self.write("\n");
+                    self.words(&words);
                 }
+                self.end_of_words();
                 for error in errors {
                     let line = format!("  ✗ {}", printable(error));
                     self.line(&self.style.red(&line));
@@ -309,8 +368,9 @@ impl<W: Write + Send> Observer for Terminal<W> {
             | EventKind::ToolsChanged { .. }
             | EventKind::UserMessage { .. }
             | EventKind::ApprovalRequested { .. }
-            | EventKind::Approved { .. }
-            | EventKind::RunEnded { .. } => {}
+            | EventKind::Approved { .. } => {}
+            // After a reply that broke off.
+            EventKind::RunEnded { .. } => self.end_of_words(),
         }
     }
 
@@ -328,16 +388,18 @@ impl<W: Write + Send> Observer for Terminal<W> {
             self.line("");
         }
         self.thinking = thought;
+        if !thought {
+            self.words(text);
+            return;
+        }
         let text = printable(text);
         let text = if self.at_line_start {
             text.trim_start_matches('\n')
         } else {
             &text
         };
-        if thought && !text.is_empty() {
+        if !text.is_empty() {
             self.write(&self.style.dim(text));
-        } else {
-            self.write(text);
         }
     }
 

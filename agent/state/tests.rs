@@ -424,6 +424,8 @@ fn closing_a_run_gives_every_open_call_a_result() {
                 },
                 steps: 1,
                 pending: vec![],
+                sources: vec![],
+                unknown_marks: vec![],
                 session: "s".into(),
             },
         ]
@@ -468,6 +470,8 @@ fn events() -> impl Strategy<Value = Vec<EventKind>> {
             usage: Usage::default(),
             steps: 0,
             pending: vec![],
+            sources: vec![],
+            unknown_marks: vec![],
             session: "s".into(),
         }),
         id().prop_map(|id| EventKind::Denied {

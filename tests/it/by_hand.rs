@@ -58,7 +58,12 @@ fn a_session_keeps_variables_and_files_between_calls() {
         shown.starts_with("● python · by hand\n  │ import random\n"),
         "{shown}"
     );
-    assert_eq!(glm.run(&["session", "list"]).stdout, "s\n");
+    let listed = glm.run(&["session", "list", "--json"]).stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(
+        (&listed[0]["id"], &listed[0]["messages"]),
+        (&json!("s"), &json!(0))
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use glm_agent::{
-    Agent, Artifact, EventKind, Session, StopReason, Tool, ToolContext, ToolError, ToolOutput,
-    engine::Scripted, model::Message, view,
+    Agent, Artifact, Citation, EventKind, Session, StopReason, Tool, ToolContext, ToolError,
+    ToolOutput, citation::Source, engine::Scripted, model::Message, view,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -174,4 +174,35 @@ async fn files_that_a_tool_makes_are_named_in_its_result() {
             "artifacts": [{"name": "circle.svg", "media_type": "image/svg+xml", "size": 6}],
         }))
     );
+}
+
+#[tokio::test]
+async fn a_run_tells_what_its_answer_cites() {
+    let look = Tool::new("look", "Looks", |_: Nothing, _: ToolContext| async {
+        Ok(ToolOutput {
+            citations: vec![Citation {
+                mark: "0".into(),
+                title: "Weather".into(),
+                url: "https://w.test/".into(),
+            }],
+            ..ToolOutput::from("【0†Weather】 Sunny.")
+        })
+    });
+    let replies = ["look\n{}", "\nSunny【0†Weather】 or not【5†source】."];
+    let agent = Agent::builder()
+        .engine(Scripted::new(replies).unwrap())
+        .tool(look)
+        .build()
+        .unwrap();
+    let run = agent.run("How is it?").await.unwrap();
+    assert_eq!(run.answer, "Sunny【0†Weather】 or not【5†source】.");
+    let source = Source {
+        number: 1,
+        mark: "0".into(),
+        more_marks: vec![],
+        title: "Weather".into(),
+        url: "https://w.test/".into(),
+    };
+    assert_eq!(run.sources, [source]);
+    assert_eq!(run.unknown_marks, ["【5†source】"]);
 }

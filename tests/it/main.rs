@@ -20,6 +20,7 @@ mod custom_tool;
 mod doctor;
 #[cfg(feature = "local")]
 mod examples;
+mod export;
 mod files;
 mod glm;
 #[cfg(feature = "local")]

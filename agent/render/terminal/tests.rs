@@ -3,10 +3,15 @@ use serde_json::json;
 
 use super::*;
 
+const COLORS: Style = Style {
+    color: true,
+    links: false,
+};
+
 #[test]
 fn calls_and_results_are_shown_and_escapes_are_not_obeyed() {
     let mut out = Vec::new();
-    let mut terminal = Terminal::conversation(&mut out, Style { color: false });
+    let mut terminal = Terminal::conversation(&mut out, Style::default());
     for kind in [
         EventKind::ToolCallRequested {
             id: "call_1".into(),
@@ -165,7 +170,7 @@ fn what_a_call_prints_is_shown_at_once_and_not_again() {
         Ok(ended("call_1", Status::Ok, "1")),
     ];
     assert_eq!(
-        shown(Style { color: true }, happens),
+        shown(COLORS, happens),
         "● \x1b[1mpython\x1b[0m\n  │ work()\n\x1b[2m    1\x1b[0m\n\x1b[2m  ✓\x1b[0m\n"
     );
 }
@@ -190,12 +195,56 @@ fn what_several_calls_print_is_told_apart() {
 #[test]
 fn thoughts_are_set_apart() {
     let mut out = Vec::new();
-    let mut terminal = Terminal::conversation(&mut out, Style { color: true });
+    let mut terminal = Terminal::conversation(&mut out, COLORS);
     terminal.delta(&Delta::Reasoning("Two".into()));
     terminal.delta(&Delta::Reasoning(" it is.".into()));
     terminal.delta(&Delta::Text("\nTwo.".into()));
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "\x1b[2mTwo\x1b[0m\x1b[2m it is.\x1b[0m\n\nTwo."
+    );
+}
+
+#[test]
+fn marks_become_numbers_as_the_words_come_and_what_they_cite_is_listed() {
+    let page = glm_agent_tools::Citation {
+        mark: "7".into(),
+        title: "Weather\u{1b}[2J".into(),
+        url: "https://w.test/".into(),
+    };
+    let mut earlier = result(vec![]);
+    if let EventKind::ToolResult { output, .. } = &mut earlier.kind {
+        output.citations.push(page);
+    }
+    let mut out = Vec::new();
+    let style = Style {
+        links: true,
+        ..Style::default()
+    };
+    let mut terminal = Terminal::conversation(&mut out, style).after(&[earlier]);
+    for piece in ["\nSunny", "【7", "†sou", "rce】【", "9】 and `【7】`", "."] {
+        terminal.delta(&Delta::Text(piece.into()));
+    }
+    terminal.event(&Event {
+        seq: 0,
+        time: jiff::Timestamp::UNIX_EPOCH,
+        kind: EventKind::ModelTurn {
+            segments: vec![],
+            errors: vec![],
+            raw: String::new(),
+            finish: glm_agent_model::Finish::Stop,
+            usage: glm_agent_model::Usage::default(),
+            limit: None,
+        },
+    });
+    let link = |text| format!("\x1b]8;;https://w.test/\x1b\\{text}\x1b]8;;\x1b\\");
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        format!(
+            "Sunny{}[?] and `【7】`.\n  [1] {} <https://w.test/>\n  \
+             [?] cites what no result showed: 【9】\n",
+            link("[1]"),
+            link("Weather [2J"),
+        )
     );
 }
