@@ -121,4 +121,14 @@ pub enum Error {
     /// The client for outgoing requests could not be set up.
     #[error("cannot set up outgoing requests: {0}")]
     Client(#[source] reqwest::Error),
+    /// Chromium is to be run in a way that there is not.
+    #[error("`{variable}` is `{value}`: {expected}")]
+    Chromium {
+        /// The variable of the environment.
+        variable: &'static str,
+        /// What it says.
+        value: String,
+        /// What it may say.
+        expected: &'static str,
+    },
 }

@@ -10,12 +10,14 @@
 //! | [`reader`] | what is at an address, as text |
 //! | [`search`] | the services that find pages |
 //! | [`browser`] | `simple_browser`, `web_search`, `web_open`, `web_find` |
+//! | [`chromium`] | pages that scripts build, shown by Chromium |
 //! | [`python`] | `python`: code in the sandbox |
 //! | [`manifest`] | tools from a file |
 //! | [`mcp`] | tools of servers |
 
 mod artifact;
 pub mod browser;
+pub mod chromium;
 mod citation;
 mod error;
 pub mod fetch;

@@ -19,6 +19,7 @@
 
 mod address;
 mod builder;
+mod connect;
 mod outgoing;
 mod pattern;
 mod port;

@@ -22,6 +22,7 @@ fn what_is_broken_is_a_problem_with_a_hint() {
         .command(&["doctor"])
         .env("GLM_CACHE_DIR", glm.folder().join("cache"))
         .env("GLM_PYTHON", glm.folder().join("python"))
+        .env("GLM_CHROMIUM", glm.folder().join("chromium"))
         .output()
         .unwrap();
     let output = Output::of(output);

@@ -169,6 +169,11 @@ impl Builder {
         (self.connect, self.idle)
     }
 
+    /// The addresses of a name, not checked.
+    pub(super) async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        (self.lookup)(name.to_owned()).await
+    }
+
     /// A client that follows nothing by itself and keeps no cookies.
     fn client(&self) -> ClientBuilder {
         Client::builder()

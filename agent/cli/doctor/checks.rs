@@ -8,7 +8,7 @@ use std::{
 use glm_agent::{
     Error, paths,
     sandbox::{Limits, Sandbox, jail, scientific},
-    tools::{python::open_sandbox, text::size},
+    tools::{ToolError, chromium::ChromiumOptions, python::open_sandbox, text::size},
 };
 use tokio::process::Command;
 
@@ -50,6 +50,7 @@ pub async fn all() -> Vec<Check> {
         None => checks.extend(sandboxed(&cache).await),
     }
     checks.push(jail().await);
+    checks.push(chromium().await);
     checks
 }
 
@@ -234,6 +235,33 @@ async fn jail() -> Check {
     }
 }
 
+/// Whether there is a Chromium; only pages that scripts build need it.
+async fn chromium() -> Check {
+    const NAME: &str = "chromium";
+    let program = ChromiumOptions::from_env()
+        .map_err(|error| error.to_string())
+        .and_then(|options| options.find().map_err(|error: ToolError| error.to_string()));
+    let program = match program {
+        Ok(program) => program,
+        Err(error) => return warning(NAME, &error),
+    };
+    let shown = program.display();
+    let mut command = Command::new(&program);
+    command.arg("--version").stdin(Stdio::null());
+    match command.output().await {
+        Ok(output) if output.status.success() => {
+            let version = String::from_utf8_lossy(&output.stdout);
+            let version = version.trim();
+            Check::ok(NAME, format!("`{shown}` is {version}"))
+        }
+        Ok(output) => Check::warning(
+            NAME,
+            format!("`{shown} --version` failed: {}", output.status),
+        ),
+        Err(error) => Check::warning(NAME, format!("cannot start `{shown}`: {error}")),
+    }
+}
+
 /// Whether the scientific pack is here; nothing needs it.
 fn scientific(cache: &Path) -> Check {
     const NAME: &str = "scientific pack";
@@ -260,9 +288,17 @@ async fn first_cell(sandbox: &Sandbox, limits: Limits) -> Result<String, String>
 
 /// A problem, from an error whose hint is its second line.
 fn failure(name: &str, error: &str) -> Check {
+    Check {
+        status: Status::Problem,
+        ..warning(name, error)
+    }
+}
+
+/// A warning, from an error whose hint is its second line.
+fn warning(name: &str, error: &str) -> Check {
     match error.split_once("\nhint: ") {
-        Some((detail, hint)) => Check::problem(name, detail).hint(hint),
-        None => Check::problem(name, error),
+        Some((detail, hint)) => Check::warning(name, detail).hint(hint),
+        None => Check::warning(name, error),
     }
 }
 
