@@ -20,7 +20,7 @@ use model::quantizations;
 pub use model::{ModelCommand, PullArgs};
 pub use prompt::PromptCommand;
 pub use serve::ServeArgs;
-pub use web::{LOCAL_SEARCH, WebArgs};
+pub use web::{LOCAL_SEARCH, Renderer, Robots, WebArgs};
 
 /// A tool-calling agent around GLM-4. Without a command: a conversation.
 #[derive(Debug, Parser)]

@@ -68,7 +68,8 @@ impl Choice {
                 PYTHON => parts.push(python()?),
                 BROWSER => parts.push(Part::Browser),
                 file if file.contains(['.', '/', '\\']) => {
-                    let tools = manifest::load(Path::new(file)).map_err(glm_agent::Error::from)?;
+                    let tools = manifest::load_with(Path::new(file), web.guard());
+                    let tools = tools.map_err(glm_agent::Error::from)?;
                     parts.extend(tools.into_iter().map(Part::Tool));
                 }
                 name => parts.push(Part::Tool(web.tool(name).ok_or_else(|| unknown(name))?)),

@@ -39,7 +39,8 @@ the next, as does an open ``` fence; Alt-Enter starts a new line anywhere.
 type Lines = Editor<Prompt, DefaultHistory>;
 
 /// Talks until the user leaves.
-pub async fn repl(args: AgentArgs, settings: &Settings) -> Result<u8, Failure> {
+pub async fn repl(mut args: AgentArgs, settings: &Settings) -> Result<u8, Failure> {
+    args.tools.own.web.attend();
     let style = setup::style(args.color, &std::io::stdout());
     let files = setup::gather(&args.file, &args.tools)?;
     let (builder, servers) = setup::agent(&args, settings, false).await?;

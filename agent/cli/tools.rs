@@ -51,7 +51,9 @@ async fn registry(
     timeout: Option<Duration>,
 ) -> Result<(Registry, Vec<Arc<Server>>), Failure> {
     let progress = Arc::new(Progress::new(false));
-    let choice = Choice::new(&args.own, &progress, timeout)?;
+    let mut own = args.own.clone();
+    own.web.attend();
+    let choice = Choice::new(&own, &progress, timeout)?;
     let mut tools = choice.tools(Form::Functions);
     let servers = servers::connect(args, settings, &progress).await?;
     tools.extend(servers.iter().flat_map(|server| server.tools()));

@@ -1,12 +1,15 @@
 //! From flags to the tools that reach the web: the one place where they are put
 //! together.
 
+use std::sync::Arc;
+
 use glm_agent::{
     Tool,
     model::Profile,
     tools::{
         Error,
         browser::Browser,
+        chromium::{Chromium, ChromiumOptions},
         fetch::web_fetch,
         net_guard::{Builder, NetGuard},
         reader::{Limits, Reader},
@@ -15,7 +18,10 @@ use glm_agent::{
 };
 use url::Url;
 
-use crate::{args::WebArgs, exit::Failure};
+use crate::{
+    args::{Renderer, Robots, WebArgs},
+    exit::Failure,
+};
 
 /// What searches where the user names no service: it needs no key.
 const DEFAULT_SEARCH: &str = "duckduckgo";
@@ -42,6 +48,7 @@ impl Form {
 
 /// The web as the flags describe it. Its tools share one browser.
 pub struct Web {
+    guard: NetGuard,
     reader: Reader,
     browser: Browser,
 }
@@ -55,11 +62,22 @@ impl Web {
         };
         let of_service = |url: &Url, is_named: bool| of_service(args, url, is_named);
         let search = Search::from_names(&search, &of_service).map_err(glm_agent::Error::from)?;
-        let reader = Reader::new(guard, Limits::default());
+        let robots = args.robots.unwrap_or(Robots::Honour);
+        let mut reader = Reader::new(guard.clone(), Limits::default()).robots(robots.into());
+        if args.browser == Renderer::Chromium {
+            let options = ChromiumOptions::from_env().map_err(glm_agent::Error::from)?;
+            reader = reader.render_with(Arc::new(Chromium::new(guard.clone(), options)));
+        }
         Ok(Self {
             browser: Browser::new(reader.clone(), search),
             reader,
+            guard,
         })
+    }
+
+    /// Where the tools of manifests may go, too.
+    pub fn guard(&self) -> &NetGuard {
+        &self.guard
     }
 
     /// The tool `web_fetch`.

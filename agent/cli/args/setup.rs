@@ -7,7 +7,7 @@ use clap::{Args, Command, FromArgMatches};
 use glm_agent::model::ToolChoice;
 use serde_json::{Value, json};
 
-use super::{AgentArgs, Approve, LOCAL_SEARCH};
+use super::{AgentArgs, Approve, LOCAL_SEARCH, Renderer, Robots};
 
 impl AgentArgs {
     /// The flags that describe the same agent again, from any folder.
@@ -43,6 +43,16 @@ impl AgentArgs {
         }
         for host in &self.tools.own.web.only_host {
             add("only-host", host.clone());
+        }
+        if let Some(robots) = self.tools.own.web.robots {
+            let robots = match robots {
+                Robots::Honour => "honour",
+                Robots::Ignore => "ignore",
+            };
+            add("robots", robots.to_owned());
+        }
+        if self.tools.own.web.browser == Renderer::Chromium {
+            add("browser", "chromium".to_owned());
         }
         // Not with the password that may stand in it.
         add("proxy", format!("{:?}", self.tools.own.web.proxy));

@@ -1,7 +1,7 @@
 //! The flags about the web.
 
-use clap::Args;
-use glm_agent::tools::net_guard::Proxy;
+use clap::{Args, ValueEnum};
+use glm_agent::tools::{net_guard::Proxy, reader};
 
 /// Stands before the folder that `--search` names.
 pub const LOCAL_SEARCH: &str = "local:";
@@ -60,4 +60,51 @@ pub struct WebArgs {
         value_name = "off|env|URL"
     )]
     pub proxy: Proxy,
+    /// Whether pages are read that their site keeps programs from, by its robots.txt [default: honour, but at the terminal and for single calls]
+    #[arg(long, env = "GLM_ROBOTS", value_enum)]
+    pub robots: Option<Robots>,
+
+    /// Have pages shown by this browser before they are read: for those that scripts build
+    ///
+    /// It is the Chromium or Chrome of this machine, without a window, in its own sandbox. Whatever
+    /// pages make it ask for goes where other requests of tools may go, and nowhere else.
+    /// GLM_CHROMIUM names its program where it is not on the path.
+    #[arg(long, env = "GLM_BROWSER", value_enum, default_value_t)]
+    pub browser: Renderer,
+}
+
+/// What is done about robots.txt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Robots {
+    /// Leave such pages alone
+    Honour,
+    /// Read them on your behalf
+    Ignore,
+}
+
+impl From<Robots> for reader::Robots {
+    fn from(robots: Robots) -> Self {
+        match robots {
+            Robots::Honour => Self::Honour,
+            Robots::Ignore => Self::Ignore,
+        }
+    }
+}
+
+/// What shows pages before they are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Renderer {
+    /// Nothing: pages are read as their servers send them
+    #[default]
+    Off,
+    /// A Chromium without a window
+    Chromium,
+}
+
+impl WebArgs {
+    /// Has pages read whatever robots.txt says, unless the user decided otherwise: for
+    /// commands where a person asks for each page.
+    pub fn attend(&mut self) {
+        self.robots.get_or_insert(Robots::Ignore);
+    }
 }
