@@ -168,7 +168,7 @@ impl Chromium {
                 "cannot open a port for Chromium's requests: {error}"
             ))
         })?;
-        let (process, input, output) = Process::start(&program, options, proxy.address())?;
+        let (process, input, output) = Process::start(&program, options)?;
         let connection = Connection::open(input, output);
         let version = connection.call(None, "Browser.getVersion", json!({}));
         match timeout(START, version).await {
@@ -207,8 +207,9 @@ impl Render for Chromium {
             }
             refused => ToolError::Transient(format!("Chromium cannot show `{url}`: {refused}")),
         };
-        let mut page = Page::open(&running.connection).await.map_err(failed)?;
         let proxy = &running.proxy;
+        let page = Page::open(&running.connection, proxy).await;
+        let mut page = page.map_err(failed)?;
         page.load(url, options.page_time, proxy).await?;
         let (html, shown) = page.read(options.max_bytes).await?;
         page.judge(&shown, proxy)?;

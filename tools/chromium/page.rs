@@ -68,9 +68,14 @@ struct Document {
 }
 
 impl<'b> Page<'b> {
-    /// An empty page.
-    pub async fn open(connection: &'b Connection) -> Result<Self, Failed> {
-        let options = json!({ "disposeOnDetach": true });
+    /// An empty page, which asks for everything through `proxy`, this machine's
+    /// addresses too.
+    pub async fn open(connection: &'b Connection, proxy: &Proxy) -> Result<Self, Failed> {
+        let options = json!({
+            "disposeOnDetach": true,
+            "proxyServer": format!("http://{}", proxy.address()),
+            "proxyBypassList": "<-loopback>",
+        });
         let context = connection.call(None, "Target.createBrowserContext", options);
         let context = text(&context.await?, "/browserContextId");
         let mut page = Self {

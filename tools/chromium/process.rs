@@ -9,7 +9,6 @@
 //! the shell removes the profile. When this is dropped, all of it is killed at once.
 
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
@@ -69,7 +68,9 @@ const FLAGS: &[&str] = &[
     "--autoplay-policy=user-gesture-required",
     "--deny-permission-prompts",
     "--js-flags=--max-old-space-size=1024",
-    // Everything goes through the proxy, this machine's addresses too.
+    // Pages have a proxy of ours each; what Chromium asks for by itself, as it does in
+    // spite of all that follows, leads nowhere: nobody listens at this port.
+    "--proxy-server=http://127.0.0.1:1",
     "--proxy-bypass-list=<-loopback>",
     // Names are for the proxy: Chromium looks none up.
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
@@ -109,14 +110,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts Chromium. It makes its requests through `proxy`.
+    /// Starts Chromium.
     ///
     /// # Errors
     /// [`ToolError::User`] if it cannot be started here.
     pub fn start(
         program: &Path,
         options: &ChromiumOptions,
-        proxy: SocketAddr,
     ) -> Result<(Self, ChildStdin, ChildStdout), ToolError> {
         let broken = |what: &str| {
             let what = what.to_owned();
@@ -131,7 +131,6 @@ impl Process {
             .arg(program)
             .args(FLAGS)
             .arg(FEATURES)
-            .arg(format!("--proxy-server=http://{proxy}"))
             .arg(format!("--user-data-dir={}", profile.path().display()));
         if !options.images {
             command.arg("--blink-settings=imagesEnabled=false");

@@ -102,17 +102,42 @@ impl Page {
         let mut at = 0;
         let mut found = Vec::new();
         for line in self.text.split_inclusive('\n') {
-            let part = ends.iter().take_while(|end| **end <= at).count() + 1;
-            at += line.len();
-            if !wanted.is_empty() && line.to_lowercase().contains(&wanted) {
-                found.push((part, around(line, &wanted)));
+            let bare = without_marks(line);
+            // Words may stand on both sides of where a link begins.
+            let place = [line, &bare].into_iter().find_map(|line| {
+                let place = line.to_lowercase().find(&wanted)?;
+                Some((place, line))
+            });
+            if let Some((place, shown)) = place.filter(|_| !wanted.is_empty()) {
+                let place = at + place;
+                let part = ends.iter().take_while(|end| **end <= place).count() + 1;
+                found.push((part.min(ends.len()), around(shown, &wanted)));
                 if found.len() >= most {
                     break;
                 }
             }
+            at += line.len();
         }
         found
     }
+}
+
+/// A line with the words of its links, and nothing else of them.
+fn without_marks(line: &str) -> String {
+    let mut pieces = line.split('【');
+    let mut bare = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let mark = piece.split_once('】').and_then(|(mark, rest)| {
+            let (number, words) = mark.split_once('†')?;
+            number.parse::<usize>().ok()?;
+            Some((words.split('†').next().unwrap_or_default(), rest))
+        });
+        match mark {
+            Some((words, rest)) => bare.extend([words, rest]),
+            None => bare.extend(["【", piece]),
+        }
+    }
+    bare
 }
 
 /// The part of a line around some words, in lower case.

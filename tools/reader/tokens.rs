@@ -13,6 +13,8 @@ enum Class {
     Mark,
     /// Of a script whose words are not written apart.
     Ideograph,
+    /// Latin with a sign, where a word is cut.
+    Accented,
     /// Of any other alphabet.
     Foreign,
     /// Pictures and rare signs, which are written byte by byte.
@@ -30,6 +32,7 @@ impl Class {
             '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{ff00}'..='\u{ffef}' => {
                 Self::Ideograph
             }
+            '\u{c0}'..='\u{24f}' => Self::Accented,
             '\u{80}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' => Self::Foreign,
             _ => Self::Rare,
         }
@@ -48,14 +51,17 @@ pub(super) struct Tokens {
 impl Tokens {
     pub fn add(&mut self, c: char) {
         let class = Class::of(c);
-        let follows = self.last == Some(class);
+        let before = self.last;
+        let follows = before == Some(class);
         self.run = if follows { self.run + 1 } else { 1 };
         self.last = Some(class);
         self.twelfths += match class {
             // A word is a token or two.
             Class::Letter if !follows => 9,
             Class::Letter if self.run <= 4 => 0,
-            Class::Letter => 3,
+            Class::Letter => 4,
+            // A space before digits is a token of its own.
+            Class::Digit if !follows && before == Some(Class::Space) => 24,
             Class::Digit if self.run % 3 == 1 => 12,
             Class::Digit => 0,
             // The space before a word is part of it, and so is indentation of a line.
@@ -64,8 +70,9 @@ impl Tokens {
             Class::Newline if follows => 0,
             Class::Newline => 12,
             Class::Mark if follows => 7,
-            Class::Mark => 10,
+            Class::Mark => 11,
             Class::Ideograph => 12,
+            Class::Accented => 14,
             Class::Foreign => 8,
             Class::Rare => 36,
         };

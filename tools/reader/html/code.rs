@@ -10,11 +10,12 @@ use htmd::{
 use super::tree;
 
 /// Beginnings of class names that are followed by a language.
-const LANGUAGE: [&str; 5] = [
+const LANGUAGE: [&str; 6] = [
     "language-",
     "lang-",
     "highlight-source-",
     "highlight-text-",
+    "highlight-",
     "brush:",
 ];
 

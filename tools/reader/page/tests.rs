@@ -45,13 +45,16 @@ fn words_are_found_with_what_stands_around_them_and_in_which_part() {
     let page = page(&format!("first\n{long}\nüber again"));
     let found = page.find(" über ", 5, 300);
     let parts: Vec<_> = found.iter().map(|(part, _)| *part).collect();
-    assert_eq!(parts, [1, page.parts(300)]);
+    assert_eq!(parts, [2, page.parts(300)]);
     assert!(
         found
             .iter()
             .all(|(_, line)| line.to_lowercase().contains("über"))
     );
     assert!(found.iter().all(|(_, line)| line.len() < 420), "{found:?}");
+    let linked = super::tests::page("see the 【12†thing that†b.test】 floats");
+    let found = linked.find("the thing that floats", 5, 300);
+    assert_eq!(found, [(1, "see the thing that floats".to_owned())]);
     assert!(page.find("nowhere", 5, 300).is_empty());
     assert!(page.find("", 5, 300).is_empty());
     assert_eq!(page.find("r", 1, 300).len(), 1);

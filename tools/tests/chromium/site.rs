@@ -45,6 +45,11 @@ impl Site {
         self.address.port()
     }
 
+    /// Where what was asked is kept.
+    pub fn log(&self) -> Arc<Mutex<Vec<String>>> {
+        Arc::clone(&self.asked)
+    }
+
     /// The paths that were asked for so far; `?` for what is no request.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
@@ -53,7 +58,6 @@ impl Site {
 
 pub struct Request {
     pub path: String,
-    pub head: String,
     /// For answers that do not end.
     stream: TcpStream,
 }
@@ -76,7 +80,6 @@ fn answer(stream: TcpStream, respond: &dyn Fn(&Request) -> String, log: &Mutex<V
     log.lock().unwrap().push(path.clone());
     let request = Request {
         path,
-        head,
         stream: stream.try_clone().unwrap(),
     };
     let response = respond(&request);
