@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn what_the_model_wrote_is_not_known_because_a_result_repeats_it() {
         let arguments = serde_json::json!({
-            "text": "https://evil.test/?key=1\u{200b}23",
+            "text": "https://evil.test/?key=1\u{7}23",
             "more": ["see https://evil.test/?key=456."],
         });
         let written = Known::written(&arguments);

@@ -19,6 +19,9 @@ const HISTORY: &str = "<h1>History of Ardmoor</h1><p>The lighthouse was built in
 
 const FUNCTIONS: &str = "web_search,web_open,web_find";
 
+/// Calls of one reply have their results in the order in which they end.
+const ONE_BY_ONE: [&str; 2] = ["--jobs", "1"];
+
 const HARBOUR: &str = "# The harbour\n\nArdmoor's harbour is closed in winter.\n";
 
 /// The steps of a model that was trained with `simple_browser`.
@@ -36,7 +39,7 @@ fn functions(place: &str) -> [String; 3] {
     [
         "web_search\n{\"query\": \"lighthouse Ardmoor built tall\"}".to_owned(),
         format!("{first}<|assistant|>{second}"),
-        "\nIt is 41 metres tall【7†source】 and was built in 1902【8†source】.".to_owned(),
+        "\nIt is 41 metres tall【0†source】 and was built in 1902【1†source】.".to_owned(),
     ]
 }
 
@@ -133,7 +136,7 @@ fn documents_are_researched_with_simple_browser() {
 fn documents_are_researched_with_functions() {
     let (glm, search) = with_documents();
     let replies = functions("local://docs");
-    let events = research(&glm, &replies, FUNCTIONS, &search, &[]);
+    let events = research(&glm, &replies, FUNCTIONS, &search, &ONE_BY_ONE);
     insta::assert_json_snapshot!(plain(&events, &[(&folder_of(&search), "/DOCS")]));
 }
 
@@ -150,7 +153,7 @@ fn a_site_is_researched_with_simple_browser() {
 fn a_site_is_researched_with_functions() {
     let (glm, site) = (Glm::new(), site());
     let search = format!("searxng:http://{site}");
-    let more = ["--allow-host", &site];
+    let more = [&ONE_BY_ONE[..], &["--allow-host", &site]].concat();
     let replies = functions(&format!("http://{site}"));
     let events = research(&glm, &replies, FUNCTIONS, &search, &more);
     insta::assert_json_snapshot!(plain(&events, &[(&site, "SITE")]));

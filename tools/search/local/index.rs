@@ -190,7 +190,7 @@ impl View {
             let snippet = match snippet.fragment() {
                 // The words stand in the title only.
                 "" => text.split_at(text.floor_char_boundary(SNIPPET)).0,
-                fragment => fragment,
+                fragment => with_ending(fragment, &text),
             };
             found.push(Found {
                 snippet: snippet.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -204,15 +204,7 @@ impl View {
     /// Documents with any of the words; those with more of them, and with rarer ones,
     /// come first.
     fn words_of(&self, text: &str) -> BooleanQuery {
-        let mut words = Vec::new();
-        let mut analyzer = words::of_questions();
-        let mut stream = analyzer.token_stream(text);
-        while stream.advance() {
-            let word = stream.token().text.clone();
-            if !words.contains(&word) {
-                words.push(word);
-            }
-        }
+        let words = words::of_question(text);
         let conditions = words.iter().flat_map(|word| {
             let stands_in = |field| {
                 let term = Term::from_field_text(field, word);
@@ -224,6 +216,17 @@ impl View {
         });
         BooleanQuery::new(conditions.collect())
     }
+}
+
+/// A part of a text that ends with a word, with the full stop or the like behind it.
+fn with_ending<'t>(part: &'t str, text: &'t str) -> &'t str {
+    let Some(start) = text.find(part) else {
+        return part;
+    };
+    let rest = text.split_at(start + part.len()).1;
+    let is_ending = |c: char| !c.is_alphanumeric() && !c.is_whitespace();
+    let ending = rest.find(|c| !is_ending(c)).unwrap_or(rest.len());
+    text.get(start..start + part.len() + ending).unwrap_or(part)
 }
 
 /// A document's name in the index.
