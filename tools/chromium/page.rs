@@ -105,12 +105,13 @@ impl<'b> Page<'b> {
             .await?;
         page.session = text(&session, "/sessionId");
         page.events = connection.events(&page.session);
-        // Windows that the page opens wait, and are closed before they do anything.
+        // Windows that the page opens wait, and are closed before they do anything. Its
+        // workers wait, too, and are told to go on.
         let windows = json!({
             "autoAttach": true,
             "waitForDebuggerOnStart": true,
             "flatten": true,
-            "filter": [{ "type": "page" }],
+            "filter": [{ "type": "page" }, { "type": "worker" }],
         });
         for (method, params) in [
             ("Page.enable", json!({})),
@@ -305,13 +306,20 @@ impl<'b> Page<'b> {
             self.progress.ended = true;
             return;
         };
-        let tell = |session, method, params| self.connection.tell(session, method, &params);
+        let tell = |session: Option<&str>, method, params| {
+            self.connection.tell(session, method, &params);
+        };
         match method.as_str() {
             "Page.javascriptDialogOpening" => {
                 // Only leaving a page is agreed to.
                 let leaves = text(&params, "/type") == "beforeunload";
                 let answer = json!({ "accept": leaves });
                 tell(Some(&self.session), "Page.handleJavaScriptDialog", answer);
+            }
+            "Target.attachedToTarget" if text(&params, "/targetInfo/type") == "worker" => {
+                let worker = text(&params, "/sessionId");
+                let go_on = "Runtime.runIfWaitingForDebugger";
+                tell(Some(&worker), go_on, json!({}));
             }
             "Target.attachedToTarget" => {
                 let window = json!({ "targetId": text(&params, "/targetInfo/targetId") });

@@ -73,7 +73,9 @@ pub(super) fn find(page: &str, address: &Url) -> Option<Main> {
 /// below a text. Lists stay, which may be what the page is there for.
 fn remove_rows_of_links(page: &Document) {
     for row in page.select("center, p, div, td").iter() {
-        let has_blocks = row.select("p, div, ul, ol, table, pre, h1, h2, h3").exists();
+        let has_blocks = row
+            .select("p, div, ul, ol, table, pre, h1, h2, h3")
+            .exists();
         let links = row.select("a");
         if has_blocks || links.length() < 2 {
             continue;
