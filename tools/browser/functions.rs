@@ -40,8 +40,7 @@ struct SearchArguments {
 
 #[derive(Deserialize, JsonSchema)]
 struct OpenArguments {
-    /// The number of a result or a link that was shown, or an address; left out, it is the
-    /// page that was opened last
+    /// The number of a result or a link that was shown, or an address; else the last page
     page: Option<String>,
     /// Which part of a long page, from 1
     #[schemars(range(min = 1))]
