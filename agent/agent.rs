@@ -7,13 +7,16 @@ use std::{
 };
 
 use glm_agent_model::{Engine, Sampling, ToolChoice, Usage};
-use glm_agent_tools::{PastCall, Registry, Secrets, Source as ToolSource, Tool};
+use glm_agent_tools::{PastCall, Registry, Secrets, Source as ToolSource, Tool, schema};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Error,
-    budget::Budget,
+    answer::Form,
+    budget::{Account, Budget, Price},
     citation::Source,
     driver::{Answer, Approver, Driver, Observer},
     event::{CallId, EventKind, StopReason},
@@ -28,6 +31,9 @@ const JOBS: usize = 16;
 /// The longest reply, in tokens, that GLM-4's model card recommends.
 const MAX_TOKENS: usize = 1024;
 
+/// Per cent of the model's window at which a conversation is compacted.
+const COMPACT_AT: u8 = 75;
+
 /// A model with tools. Cheap to share behind an [`Arc`]; runs of different
 /// sessions can go on at the same time.
 pub struct Agent {
@@ -38,8 +44,13 @@ pub struct Agent {
     pub(crate) tool_choice: ToolChoice,
     pub(crate) approver: Arc<dyn Approver>,
     pub(crate) budget: Budget,
+    pub(crate) account: Option<Arc<Account>>,
+    pub(crate) price: Option<Price>,
     pub(crate) sampling: Sampling,
     pub(crate) max_tokens: usize,
+    pub(crate) max_context: Option<usize>,
+    pub(crate) compact_at: u8,
+    answer_schema: Option<Value>,
     pub(crate) system: Option<String>,
     pub(crate) skip_thoughts: bool,
     pub(crate) setup: Option<Value>,
@@ -62,6 +73,28 @@ impl Agent {
         let run = self.say(&mut session, task).await;
         self.close(&session).await;
         run
+    }
+
+    /// Does one task whose answer is of a type: its JSON Schema is the
+    /// [form](AgentBuilder::answer_schema) of the answer. Fields' doc comments are what
+    /// the model reads of them.
+    ///
+    /// # Errors
+    /// As [`Agent::run`], and when the run ends without such an answer.
+    pub async fn run_typed<T: DeserializeOwned + JsonSchema>(
+        &self,
+        task: &str,
+    ) -> Result<T, Error> {
+        let mut session = self.session(None)?;
+        let schema = Some(schema::parameters_of::<T>());
+        let stop = CancellationToken::new();
+        let run = self.ask(&mut session, task, schema, &mut (), stop).await;
+        self.close(&session).await;
+        let run = run?;
+        serde_json::from_str(&run.answer).map_err(|error| Error::NoAnswer {
+            reason: run.error.unwrap_or_else(|| error.to_string()),
+            id: run.session,
+        })
     }
 
     /// Starts a session, or continues the one of this name.
@@ -95,23 +128,58 @@ impl Agent {
         observer: &mut dyn Observer,
         stop: CancellationToken,
     ) -> Result<Run, Error> {
+        let schema = self.answer_schema.clone();
+        self.ask(session, message, schema, observer, stop).await
+    }
+
+    async fn ask(
+        &self,
+        session: &mut Session,
+        message: &str,
+        answer_schema: Option<Value>,
+        observer: &mut dyn Observer,
+        stop: CancellationToken,
+    ) -> Result<Run, Error> {
         if message.trim().is_empty() {
             return Err(Error::EmptyTask);
         }
         Driver::new(self, session, observer, stop)
-            .run(message.to_owned())
+            .run(message.to_owned(), answer_schema)
             .await?;
         Run::last_of(session).ok_or_else(|| Error::Unended {
             id: session.id().to_owned(),
         })
     }
 
-    /// Answers calls for which a session's run waits, all of them or some, and goes
-    /// on with the run. Without answers, the [approver](AgentBuilder::approver) is
-    /// asked.
+    /// Shows the model less of a session: a summary in the place of what came before
+    /// the latest turns. The session's events stay, and one more tells of it. Returns
+    /// whether there was anything to leave out.
+    ///
+    /// Runs do so themselves [when it must be](AgentBuilder::compact_at).
     ///
     /// # Errors
-    /// As [`Agent::run`]; and when no call waits, or an answer is for one that does
+    /// When the conversation cannot be measured, or the log not be written.
+    pub async fn compact(
+        &self,
+        session: &mut Session,
+        observer: &mut dyn Observer,
+        stop: CancellationToken,
+    ) -> Result<bool, Error> {
+        Driver::new(self, session, observer, stop)
+            .compact_now()
+            .await
+    }
+
+    /// Goes on with a session's run that waits for answers to calls, or that another
+    /// process left in the middle.
+    ///
+    /// `answers` are for all calls that wait, or for some. Without any, the
+    /// [approver](AgentBuilder::approver) is asked. A call that was under way when the
+    /// other process ended is made again if its tool is
+    /// [idempotent](Tool::idempotent), and waits for consent otherwise.
+    ///
+    /// # Errors
+    /// As [`Agent::run`]; and when nothing is to be gone on with, or an answer is for one that does
     /// not, or does not fit. Nothing has happened then.
     pub async fn answer(
         &self,
@@ -189,6 +257,8 @@ pub struct Run {
     pub error: Option<String>,
     /// Tokens read and written.
     pub usage: Usage,
+    /// What they cost, where the model has a price, in that price's currency.
+    pub cost: Option<f64>,
     /// Replies the model wrote.
     pub steps: u32,
     /// The calls that wait for somebody, when that is why the run ended.
@@ -209,6 +279,7 @@ impl Run {
                 reason,
                 error,
                 usage,
+                cost,
                 steps,
                 pending,
                 sources,
@@ -219,6 +290,7 @@ impl Run {
                 reason: *reason,
                 error: error.clone(),
                 usage: *usage,
+                cost: *cost,
                 steps: *steps,
                 pending: pending.clone(),
                 sources: sources.clone(),
@@ -241,8 +313,13 @@ pub struct AgentBuilder {
     tool_choice: ToolChoice,
     approver: Arc<dyn Approver>,
     budget: Budget,
+    account: Option<Arc<Account>>,
+    price: Option<Price>,
     sampling: Option<Sampling>,
     max_tokens: usize,
+    max_context: Option<usize>,
+    compact_at: u8,
+    answer_schema: Option<Value>,
     system: Option<String>,
     skip_thoughts: bool,
     setup: Option<Value>,
@@ -261,8 +338,13 @@ impl Default for AgentBuilder {
             tool_choice: ToolChoice::default(),
             approver: Arc::new(()),
             budget: Budget::default(),
+            account: None,
+            price: None,
             sampling: None,
             max_tokens: MAX_TOKENS,
+            max_context: None,
+            compact_at: COMPACT_AT,
+            answer_schema: None,
             system: None,
             skip_thoughts: false,
             setup: None,
@@ -361,6 +443,20 @@ impl AgentBuilder {
         self
     }
 
+    /// What this agent's runs and those of others may spend together.
+    #[must_use]
+    pub fn account(mut self, account: Arc<Account>) -> Self {
+        self.account = Some(account);
+        self
+    }
+
+    /// What the model costs. Without a price, it costs nothing.
+    #[must_use]
+    pub fn price(mut self, price: Price) -> Self {
+        self.price = Some(price);
+        self
+    }
+
     /// How tokens are chosen; by default as the model's makers do
     /// ([`Profile::sampling`](glm_agent_model::Profile::sampling)).
     #[must_use]
@@ -373,6 +469,32 @@ impl AgentBuilder {
     #[must_use]
     pub fn max_tokens(mut self, max_tokens: usize) -> Self {
         self.max_tokens = max_tokens;
+        self
+    }
+
+    /// How many tokens of the model's window prompt and reply may take together; all
+    /// of it by default.
+    #[must_use]
+    pub fn max_context(mut self, tokens: usize) -> Self {
+        self.max_context = Some(tokens);
+        self
+    }
+
+    /// How much of the window a prompt may take, in per cent, before the conversation
+    /// is [compacted](crate::EventKind::Compacted): 75 by default, and between 10 and
+    /// 95.
+    #[must_use]
+    pub fn compact_at(mut self, percent: u8) -> Self {
+        self.compact_at = percent.clamp(10, 95);
+        self
+    }
+
+    /// The JSON Schema that every answer must fit. The model is told it, held to it
+    /// where its engine has a grammar, and told what is wrong with an answer that does
+    /// not fit, at most twice; then the run [fails](StopReason::Failed).
+    #[must_use]
+    pub fn answer_schema(mut self, schema: Value) -> Self {
+        self.answer_schema = Some(schema);
         self
     }
 
@@ -402,8 +524,8 @@ impl AgentBuilder {
     ///
     /// # Errors
     /// When there is no engine, two tools share a name, the model cannot call
-    /// any or be told not to think, or the tool that must be called is not on
-    /// offer.
+    /// any or be told not to think, the tool that must be called is not on
+    /// offer, or the answer's schema is none.
     pub fn build(self) -> Result<Agent, Error> {
         let engine = self.engine.ok_or(Error::NoEngine)?;
         let has_tools = !self.tools.is_empty() || !self.sources.is_empty();
@@ -414,6 +536,9 @@ impl AgentBuilder {
         }
         if self.skip_thoughts {
             engine.profile().without_thoughts()?;
+        }
+        if let Some(schema) = &self.answer_schema {
+            Form::new(schema).map_err(|reason| Error::AnswerSchema { reason })?;
         }
         let mut offer = Offer::new(self.tools, self.sources, self.secrets)?;
         let tools = offer.registry();
@@ -435,7 +560,12 @@ impl AgentBuilder {
             tool_choice: self.tool_choice,
             approver: self.approver,
             budget: self.budget,
+            account: self.account,
+            price: self.price,
             max_tokens: self.max_tokens,
+            max_context: self.max_context,
+            compact_at: self.compact_at,
+            answer_schema: self.answer_schema,
             system: self.system,
             skip_thoughts: self.skip_thoughts,
             setup: self.setup,

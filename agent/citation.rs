@@ -11,7 +11,7 @@ mod shown;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use scan::{Found, Scanner};
 use shown::{Shown, mark_of};
 
@@ -103,7 +103,22 @@ pub fn cite<'a>(events: impl IntoIterator<Item = &'a Event>, answer: &str) -> Ci
     citing.whole(answer)
 }
 
-/// The same for a text that comes in pieces.
+/// Has the event that ends a run tell what its answer cites, given everything that
+/// happened before it. Others stay as they are.
+pub(crate) fn add_references<'a>(kind: &mut EventKind, past: impl IntoIterator<Item = &'a Event>) {
+    if let EventKind::RunEnded {
+        answer,
+        sources,
+        unknown_marks,
+        ..
+    } = kind
+    {
+        let cited = cite(past, answer).references;
+        (*sources, *unknown_marks) = (cited.sources, cited.unknown);
+    }
+}
+
+/// What [`cite`] does, for a text that comes in pieces.
 #[derive(Debug, Clone, Default)]
 pub struct Citing {
     shown: Shown,

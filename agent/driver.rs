@@ -2,6 +2,7 @@
 //! and log meet.
 
 mod answers;
+mod compaction;
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,17 +10,19 @@ use futures::StreamExt;
 use glm_agent_model::{Delta, Finish, Reply, Request, ToolChoice, ToolSpec};
 use glm_agent_tools::{Registry, ToolContext, ToolError};
 use jiff::{Timestamp, ZonedDateTime};
+use serde_json::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     Agent, Error,
+    answer::Form,
     calls::{Calls, News, QUICK},
-    citation::cite,
+    citation,
     event::{CallId, Event, EventKind, StopReason},
     policy::Facts,
+    reading,
     session::Session,
-    state::{Outcome, PlannedCall, Refusal, Rules, State, Step},
-    view::view,
+    state::{Outcome, PlannedCall, Rules, State, Step},
 };
 
 /// How long the last reply of a run that ran out of time may take.
@@ -51,6 +54,8 @@ pub(crate) struct Driver<'a> {
     observer: &'a mut dyn Observer,
     state: State,
     registry: Arc<Registry>,
+    /// What the answer must be, if anything.
+    form: Option<Form>,
     /// Cancelled by the user.
     stop: CancellationToken,
     /// Cancelled by the user or when time is up.
@@ -65,41 +70,69 @@ impl<'a> Driver<'a> {
         observer: &'a mut dyn Observer,
         stop: CancellationToken,
     ) -> Self {
-        let work = stop.child_token();
         Self {
-            _timer: agent.budget.time.map(|limit| cancel_after(&work, limit)),
+            _timer: None,
             state: State::fold(session.events()),
             registry: agent.tools(),
+            form: None,
             agent,
             session,
             observer,
+            work: stop.child_token(),
             stop,
-            work,
         }
+    }
+
+    /// Stops the work when the time of the run in progress is up, of which one that is
+    /// gone on with has used some.
+    fn start_timer(&mut self) {
+        let own = self.agent.budget.time;
+        let own = own.map(|limit| limit.saturating_sub(self.state.elapsed()));
+        let shared = self.agent.account.as_ref().and_then(|a| a.time_left());
+        let left = own.into_iter().chain(shared).min();
+        self._timer = left.map(|limit| cancel_after(&self.work, limit));
     }
 
     /// Appends an event, and shows it. What an answer cites is known here, where all
     /// events are.
     fn append(&mut self, mut kind: EventKind) -> Result<(), Error> {
-        if let EventKind::RunEnded {
-            answer,
-            sources,
-            unknown_marks,
-            ..
-        } = &mut kind
-        {
-            let cited = cite(self.session.events(), answer).references;
-            (*sources, *unknown_marks) = (cited.sources, cited.unknown);
-        }
+        self.keep_whole(&mut kind);
+        citation::add_references(&mut kind, self.session.events());
         let event = self.session.append(kind)?;
+        if let Some(account) = &self.agent.account {
+            account.add(&event.kind);
+        }
         self.state.apply(&event);
         self.observer.event(&event);
         Ok(())
     }
 
+    /// Keeps a result that is too long for the model's view in a file.
+    fn keep_whole(&mut self, kind: &mut EventKind) {
+        let chars = self.result_chars();
+        if let EventKind::ToolResult { id, output, .. } = kind
+            && reading::is_long(output, chars)
+        {
+            match self.session.make_files() {
+                Ok(folder) => reading::keep(id, output, chars, &folder),
+                Err(error) => tracing::warn!("cannot keep the whole result of {id}: {error}"),
+            }
+        }
+    }
+
     /// Takes up the session: a new one gets its first event, and a run that a
     /// crash cut off is closed.
     pub(crate) fn take_up(&mut self) -> Result<(), Error> {
+        self.begin()?;
+        if self.state.is_running() {
+            let cut_off = "the program ended during the run".to_owned();
+            self.close(StopReason::Interrupted, Some(cut_off))?;
+        }
+        Ok(())
+    }
+
+    /// Gives a new session its first event; the model must be that of before.
+    fn begin(&mut self) -> Result<(), Error> {
         let mut events = self.session.events().iter();
         let begun = events.find_map(|event| match &event.kind {
             EventKind::SessionStarted { model, .. } => Some(model.clone()),
@@ -128,16 +161,22 @@ impl<'a> Driver<'a> {
                 now: self.agent.engine.model().to_owned(),
             });
         }
-        if self.state.is_running() {
-            let cut_off = "the program ended during the run".to_owned();
-            self.close(StopReason::Interrupted, Some(cut_off))?;
+        self.find_tools()
+    }
+
+    /// The tools on offer now, with one to read on if results were too long.
+    fn find_tools(&mut self) -> Result<(), Error> {
+        self.registry = self.agent.tools();
+        let chars = self.result_chars();
+        if let Some(more) = reading::offered(&self.registry, self.session.events(), chars)? {
+            self.registry = Arc::new(more);
         }
         Ok(())
     }
 
     /// Has the log say which tools are on offer, where that has changed.
     fn offer(&mut self) -> Result<(), Error> {
-        self.registry = self.agent.tools();
+        self.find_tools()?;
         let tools = self.registry.specs();
         if offered(self.session.events()) != Some(&tools) {
             self.append(EventKind::ToolsChanged { tools })?;
@@ -146,18 +185,30 @@ impl<'a> Driver<'a> {
     }
 
     /// Runs until the model has answered, or something else ends the run.
-    pub(crate) async fn run(mut self, message: String) -> Result<(), Error> {
+    pub(crate) async fn run(
+        mut self,
+        message: String,
+        answer_schema: Option<Value>,
+    ) -> Result<(), Error> {
         self.take_up()?;
         self.agent.resume_tools(self.session).await;
         for kind in self.state.give_up() {
             self.append(kind)?;
         }
-        self.append(EventKind::UserMessage { content: message })?;
+        self.append(EventKind::UserMessage {
+            content: message,
+            answer_schema,
+        })?;
         self.finish().await
     }
 
     async fn finish(mut self) -> Result<(), Error> {
+        let form = self.state.answer_schema().map(Form::new).transpose();
+        self.form = form.map_err(|reason| Error::AnswerSchema { reason })?;
+        self.start_timer();
         match self.steps().await {
+            // Once the log can be written, the run can be gone on with.
+            Err(error @ Error::NotLogged { .. }) => Err(error),
             Err(error) => {
                 self.close(StopReason::Failed, Some(error.to_string()))?;
                 Err(error)
@@ -171,7 +222,6 @@ impl<'a> Driver<'a> {
             if self.stop.is_cancelled() {
                 return self.close(StopReason::Interrupted, None);
             }
-            let registry = &self.registry;
             let mut now = Timestamp::now();
             if self.work.is_cancelled() {
                 // The timer has run out. The log's clock is another one, and
@@ -181,36 +231,42 @@ impl<'a> Driver<'a> {
                     .deadline(&self.agent.budget)
                     .map_or(now, |end| now.max(end));
             }
-            let step = self.state.next(&Rules {
-                budget: &self.agent.budget,
-                policy: &self.agent.policy,
-                tool_choice: &self.agent.tool_choice,
-                check: &|call| registry.check(&call.name, call.arguments.clone()),
-                facts: &|name, arguments| Facts::of(registry.get(name), name, arguments),
-                now,
-            });
+            let step = self.next(&self.state, now);
             match step {
                 Step::AwaitUser => return Ok(()),
                 Step::Generate { limit, tool_choice } => self.generate(limit, tool_choice).await?,
                 Step::Refuse(calls) => {
-                    for Refusal { id, reason, misfit } in calls {
-                        self.append(match misfit {
-                            None => EventKind::Denied { id, reason },
-                            Some(call) => EventKind::Rejected {
-                                id,
-                                name: call.name,
-                                arguments: call.arguments,
-                                reason,
-                            },
-                        })?;
+                    for call in calls {
+                        self.append(call.into_event())?;
                     }
                 }
+                Step::RejectAnswer(reason) => self.append(EventKind::AnswerRejected { reason })?,
                 Step::AwaitApproval(calls) => self.ask(calls).await?,
                 Step::AwaitResults(calls) => self.ask_for_results(calls).await?,
                 Step::CallTools(calls) => self.call(calls).await?,
                 Step::Done(outcome) => self.end(outcome)?,
             }
         }
+    }
+
+    /// What to do in this state.
+    fn next(&self, state: &State, now: Timestamp) -> Step {
+        let Self {
+            agent, registry, ..
+        } = self;
+        state.next(&Rules {
+            budget: &agent.budget,
+            shared: agent.account.as_ref().and_then(|a| a.exceeded()),
+            judge: &|_, facts, circumstances| agent.policy.judge(facts, circumstances),
+            answer: &|answer| match &self.form {
+                Some(form) => form.check(answer),
+                None => Ok(answer.to_owned()),
+            },
+            tool_choice: &agent.tool_choice,
+            check: &|call| registry.check(&call.name, call.arguments.clone()),
+            facts: &|name, arguments| Facts::of(registry.get(name), name, arguments),
+            now,
+        })
     }
 
     /// Asks the model for a reply.
@@ -220,12 +276,18 @@ impl<'a> Driver<'a> {
         tool_choice: ToolChoice,
     ) -> Result<(), Error> {
         self.offer()?;
+        self.make_room(limit).await?;
         let engine = &self.agent.engine;
-        let context = engine.context_length();
-        // Three characters a token, and no observation over a quarter of the
-        // context.
-        let conversation = view(self.session.events(), context / 4 * 3);
-        let room = context.saturating_sub(engine.count_tokens(&conversation)?);
+        let conversation = self.conversation();
+        let tokens = engine.count_tokens(&conversation)?;
+        let room = self.window().saturating_sub(tokens);
+        if room == 0 {
+            return Err(glm_agent_model::Error::PromptTooLong {
+                tokens,
+                limit: self.window(),
+            }
+            .into());
+        }
         let (cancel, _timer) = if limit.is_some() {
             let last_word = self.stop.child_token();
             let timer = cancel_after(&last_word, LAST_WORD);
@@ -236,8 +298,9 @@ impl<'a> Driver<'a> {
         let request = Request {
             conversation,
             sampling: self.agent.sampling,
-            max_tokens: self.agent.max_tokens.min(room.max(1)),
+            max_tokens: self.agent.max_tokens.min(room),
             tool_choice,
+            answer_schema: self.state.answer_schema().cloned(),
             cancel,
         };
         let mut stream = engine.generate(request).await?;
@@ -263,14 +326,16 @@ impl<'a> Driver<'a> {
             raw: reply.raw,
             finish: reply.finish,
             usage: reply.usage,
+            cost: self.agent.price.map(|price| price.of(&reply.usage)),
             limit,
+            result_chars: Some(self.result_chars()),
         })
     }
 
     /// Runs the calls of one reply at the same time.
     async fn call(&mut self, calls: Vec<PlannedCall>) -> Result<(), Error> {
         for call in &calls {
-            self.append(requested(call))?;
+            self.append(call.requested())?;
         }
         let registry = Arc::clone(&self.registry);
         let cx = ToolContext {
@@ -308,16 +373,6 @@ impl<'a> Driver<'a> {
             self.append(kind)?;
         }
         Ok(())
-    }
-}
-
-/// The event that a call is about to run.
-fn requested(planned: &PlannedCall) -> EventKind {
-    EventKind::ToolCallRequested {
-        id: planned.id.clone(),
-        name: planned.call.name.clone(),
-        arguments: planned.call.arguments.clone(),
-        allowed_by: planned.allowed_by.clone(),
     }
 }
 

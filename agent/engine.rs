@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-pub use glm_agent_model::engine::scripted::Scripted;
+pub use glm_agent_model::engine::{recorded::Recorded, scripted::Scripted};
 
 use crate::Error;
+pub use crate::replay::recorded;
 
 /// A model made of replies: one JSON string a line, each the raw text of one
 /// model turn in GLM-4's syntax. Every session starts at the first.

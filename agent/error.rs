@@ -34,6 +34,33 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// An event could not be written to a session's log. What the log holds is safe.
+    #[error(
+        "cannot write the session log `{path}`: {source}\nhint: nothing that it holds is lost; when it can be written, `glm session resume {id}` goes on",
+        path = path.display()
+    )]
+    NotLogged {
+        /// The session's id.
+        id: String,
+        /// The log.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The schema of an answer is none.
+    #[error("the answer's schema cannot be used: {reason}")]
+    AnswerSchema {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A run ended without an answer in the form that was asked for.
+    #[error("there is no answer: {reason}\nhint: `glm session show {id}` shows how far it came")]
+    NoAnswer {
+        /// Why not.
+        reason: String,
+        /// The session's id.
+        id: String,
+    },
     /// A line of a log is not an event.
     #[error("the session log `{path}` is damaged at line {line}: {reason}", path = path.display())]
     DamagedLog {
@@ -74,8 +101,10 @@ pub enum Error {
         /// How many there are.
         most: usize,
     },
-    /// No session waits for anybody.
-    #[error("no session waits for an answer\nhint: `glm session list` shows how each ended")]
+    /// No session waits for anybody, and none was left in the middle.
+    #[error(
+        "no session waits for an answer, and no run was cut off\nhint: `glm session list` shows how each ended"
+    )]
     NothingWaits,
     /// Answers were given and no call waits.
     #[error(

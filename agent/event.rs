@@ -13,8 +13,10 @@ use serde_json::Value;
 use crate::citation::Source;
 
 /// Version of the events' form, written where a conversation begins. Since 2, calls
-/// can be [rejected](EventKind::Rejected) and the tools can change.
-pub const SCHEMA: u32 = 2;
+/// can be [rejected](EventKind::Rejected) and the tools can change; since 3, the
+/// conversation can be [compacted](EventKind::Compacted), runs can be
+/// [gone on with](EventKind::Resumed), and answers can be asked for in a form.
+pub const SCHEMA: u32 = 3;
 
 /// Something that happened in a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +71,9 @@ pub enum EventKind {
     UserMessage {
         /// The user's words.
         content: String,
+        /// The JSON Schema that the answer must fit, where one was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer_schema: Option<Value>,
     },
     /// The model wrote a whole reply.
     ModelTurn {
@@ -83,10 +88,48 @@ pub enum EventKind {
         finish: Finish,
         /// Tokens read and written for it.
         usage: Usage,
+        /// What it cost, where the model has a price, in that price's currency.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost: Option<f64>,
         /// The limit because of which this reply was asked for without tools.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<StopReason>,
+        /// Characters of each result that the model was shown at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        result_chars: Option<usize>,
     },
+    /// The model's answer is not what the user's message asks for: not JSON, or not
+    /// of its schema. The model is told, and may repair it.
+    AnswerRejected {
+        /// The words the model reads.
+        reason: String,
+    },
+    /// From here on the model is shown less: a brief in the place of earlier events,
+    /// and shorter results. The events stay.
+    Compacted {
+        /// The first event that the model is still shown as it was, by its `seq`.
+        from: u64,
+        /// What the model reads in the place of those before: the task, a summary of
+        /// what happened, and the facts that must not be lost.
+        brief: String,
+        /// Characters of each earlier result that the model is shown at most.
+        result_chars: usize,
+        /// Why it was done.
+        cause: Cause,
+        /// Who wrote the summary.
+        summary_by: Summarist,
+        /// Tokens of the prompt before.
+        tokens_before: u64,
+        /// Tokens of the prompt after.
+        tokens_after: u64,
+        /// Tokens read and written for the summary.
+        usage: Usage,
+        /// What that cost, where the model has a price.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost: Option<f64>,
+    },
+    /// Another process goes on with a run that the last one left in the middle.
+    Resumed,
     /// A call waits for somebody's consent.
     ApprovalRequested {
         /// Which call.
@@ -165,6 +208,9 @@ pub enum EventKind {
         error: Option<String>,
         /// Tokens read and written in the run.
         usage: Usage,
+        /// What they cost, where the model has a price, in that price's currency.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost: Option<f64>,
         /// Replies the model wrote in the run.
         steps: u32,
         /// The calls that wait for somebody, when that is why the run ended: it
@@ -180,6 +226,26 @@ pub enum EventKind {
         /// The session's id.
         session: String,
     },
+}
+
+/// Why a conversation was compacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It took too much of the model's window.
+    Window,
+    /// Somebody asked for it.
+    Asked,
+}
+
+/// Who wrote a summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Summarist {
+    /// The model, in words of its own.
+    Model,
+    /// A rule: each message, call and answer in a line.
+    Rule,
 }
 
 /// Names one call within its session: `call_1`, `call_2`, … in the order in
@@ -222,8 +288,18 @@ pub enum StopReason {
     Answered,
     /// The limit on replies was reached.
     StepLimit,
-    /// The limit on tokens was reached.
+    /// The reply was cut off at the limit on its length.
     TokenLimit,
+    /// The limit on the tokens of all prompts was reached.
+    PromptTokenLimit,
+    /// The limit on the tokens of all replies was reached.
+    CompletionTokenLimit,
+    /// The limit on tokens, read and written, was reached.
+    TotalTokenLimit,
+    /// The limit on calls was reached.
+    ToolCallLimit,
+    /// The limit on cost was reached.
+    CostLimit,
     /// The limit on time was reached.
     TimeLimit,
     /// Consent was needed and nobody could give it. The run goes on when it is
@@ -236,4 +312,25 @@ pub enum StopReason {
     Interrupted,
     /// Something broke; the event's `error` says what.
     Failed,
+}
+
+impl StopReason {
+    /// Whether a limit was reached.
+    pub fn is_limit(self) -> bool {
+        match self {
+            Self::StepLimit
+            | Self::TokenLimit
+            | Self::PromptTokenLimit
+            | Self::CompletionTokenLimit
+            | Self::TotalTokenLimit
+            | Self::ToolCallLimit
+            | Self::CostLimit
+            | Self::TimeLimit => true,
+            Self::Answered
+            | Self::ApprovalNeeded
+            | Self::ResultNeeded
+            | Self::Interrupted
+            | Self::Failed => false,
+        }
+    }
 }

@@ -27,10 +27,12 @@
 //! ```
 
 mod agent;
+mod answer;
 pub mod budget;
 mod by_hand;
 mod calls;
 pub mod citation;
+mod compact;
 pub mod driver;
 pub mod engine;
 mod error;
@@ -39,7 +41,9 @@ pub mod files;
 mod offer;
 pub mod paths;
 pub mod policy;
+mod reading;
 pub mod render;
+pub mod replay;
 pub mod session;
 pub mod state;
 pub mod view;
@@ -50,7 +54,7 @@ struct ToolsReadme;
 
 pub use agent::{Agent, AgentBuilder, Run, resume_tools};
 pub use async_trait::async_trait;
-pub use budget::Budget;
+pub use budget::{Account, Budget, Price};
 pub use by_hand::call_by_hand;
 pub use driver::{Answer, Approver, Observer};
 pub use error::Error;

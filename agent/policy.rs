@@ -9,6 +9,9 @@
 //!    could do harm or carry data out then need consent, and addresses must be
 //!    [known](Known) from elsewhere than the model;
 //! 3. the [mode](Mode).
+//!
+//! A call that was under way when the program ended has passed all that. It runs
+//! again if that does no harm, and needs consent otherwise.
 
 mod known;
 mod rule;
@@ -70,6 +73,8 @@ pub struct Facts {
     pub sends: bool,
     /// Whether somebody else runs it, and gives its result.
     pub external: bool,
+    /// Whether made twice it does no more than made once.
+    pub idempotent: bool,
 }
 
 impl Facts {
@@ -91,6 +96,7 @@ impl Facts {
             addresses,
             sends: tool.is_some_and(Tool::is_sending),
             external: tool.is_some_and(Tool::is_external),
+            idempotent: tool.is_some_and(Tool::is_idempotent),
         }
     }
 }
@@ -113,6 +119,8 @@ pub struct Circumstances<'a> {
     pub outside: bool,
     /// The user consented to all calls of this tool, in these circumstances.
     pub consented: bool,
+    /// The call was under way when the process ended that made it.
+    pub interrupted: bool,
     /// Addresses that do not come from the model.
     pub known: &'a Known,
 }
@@ -124,6 +132,10 @@ impl Policy {
         let unruled = self.unruled(call, now);
         match rule.map(|rule| (rule, rule.action)) {
             Some((rule, Action::Deny)) => Verdict::Deny(rule.refusal()),
+            // It was judged before; what is left to ask is whether it can be made twice.
+            _ if now.interrupted && (call.idempotent || call.external) => Verdict::Run(None),
+            _ if now.interrupted => self
+                .ask("the program ended during this call, and it may have taken effect".to_owned()),
             Some((rule, Action::Ask)) if !now.consented => {
                 self.ask(format!("the rule `{rule}` asks for consent"))
             }

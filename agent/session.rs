@@ -41,6 +41,7 @@ pub struct Session {
 
 #[derive(Debug)]
 struct Store {
+    id: String,
     folder: PathBuf,
     log: File,
 }
@@ -84,7 +85,17 @@ impl Session {
             return Err(Error::SessionInUse { id });
         }
         let events = load(&mut log, &path)?;
-        let store = Some(Store { folder, log });
+        if events.is_empty() {
+            // A new log must be found again after a loss of power.
+            for made in [&folder, root] {
+                sync_folder(made).map_err(fail)?;
+            }
+        }
+        let store = Some(Store {
+            id: id.clone(),
+            folder,
+            log,
+        });
         Ok(Self {
             id,
             events,
@@ -105,6 +116,16 @@ impl Session {
             source,
         })?;
         Ok(scan(&mut log, &path)?.0)
+    }
+
+    /// Whether a process has a session open.
+    ///
+    /// # Errors
+    /// When there is no such session, or its log cannot be read.
+    pub fn is_in_use(root: &Path, id: &str) -> Result<bool, Error> {
+        let path = Self::files_of(root, id)?.with_file_name(LOG);
+        let log = File::open(&path).map_err(|source| Error::Session { path, source })?;
+        Ok(log.try_lock().is_err())
     }
 
     /// The folder of the files of a session that need not be open; it may not
@@ -212,7 +233,8 @@ impl Store {
     /// written whole (a full disk) is taken back.
     fn write(&mut self, event: &Event) -> Result<(), Error> {
         let path = self.folder.join(LOG);
-        let fail = |source| Error::Session {
+        let fail = |source| Error::NotLogged {
+            id: self.id.clone(),
             path: path.clone(),
             source,
         };
@@ -223,11 +245,23 @@ impl Store {
             .log
             .write_all(&line)
             .and_then(|()| self.log.sync_data());
-        written.map_err(|source| match self.log.set_len(end) {
-            Ok(()) => fail(source),
-            Err(second) => fail(second),
+        written.map_err(|source| {
+            // Should that fail too, the line is torn, and dropped when it is read.
+            let taken_back = self.log.set_len(end);
+            fail(taken_back.err().unwrap_or(source))
         })
     }
+}
+
+/// Waits until what a folder holds, by name, is on disk.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Loads the events and cuts a torn last line off the file.
@@ -322,6 +356,7 @@ mod tests {
     fn message(n: usize) -> EventKind {
         EventKind::UserMessage {
             content: format!("nr {n} → {}", "ü".repeat(n)),
+            answer_schema: None,
         }
     }
 

@@ -8,21 +8,23 @@ mod calls;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use glm_agent_model::{Finish, Segment, ToolCall, ToolChoice, Usage};
+use glm_agent_model::{Finish, Segment, ToolCall, ToolChoice};
 use glm_agent_tools::{Misfit, ToolOutput};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
     budget::{Budget, Spent},
-    event::{Event, EventKind, StopReason, is_by_user},
-    policy::{Facts, Known, Policy},
+    event::{CallId, Event, EventKind, StopReason, is_by_user},
+    policy::{Circumstances, Facts, Known, Verdict},
 };
 pub use calls::{Pending, PlannedCall, Refusal};
 use calls::{PendingCall, Repairs, Stage, repeats};
 
 /// Replies in a row that could not be read before the run is given up.
 const MALFORMED_LIMIT: u32 = 3;
+/// Times that an answer may be repaired which does not fit its schema.
+const REPAIRS: u32 = 2;
 
 /// Where a session stands.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,12 +44,19 @@ pub struct State {
 struct Run {
     /// When it began; for a run that waited for somebody, later by that wait.
     since: Timestamp,
+    /// When it was last heard of.
+    last: Timestamp,
     /// When it began to wait for somebody, if it still does.
     paused: Option<Timestamp>,
-    steps: u32,
-    usage: Usage,
+    /// All but the time.
+    spent: Spent,
+    /// The model has a price.
+    is_priced: bool,
+    answer_schema: Option<Value>,
     turn: Option<Turn>,
     malformed: u32,
+    /// Answers that did not fit the schema.
+    misfits: u32,
     repairs: Repairs,
     last_call: Option<(ToolCall, u32)>,
 }
@@ -77,6 +86,8 @@ pub enum Step {
     },
     /// Tell the model that these calls will not run, and why.
     Refuse(Vec<Refusal>),
+    /// Tell the model that its answer is not as asked for, and why.
+    RejectAnswer(String),
     /// Ask somebody for consent to these calls, giving the reason.
     AwaitApproval(Vec<(PlannedCall, String)>),
     /// Run these calls.
@@ -102,8 +113,12 @@ pub struct Outcome {
 pub struct Rules<'a> {
     /// What a run may spend.
     pub budget: &'a Budget,
-    /// Which calls need consent.
-    pub policy: &'a Policy,
+    /// The limit that several runs have reached together, if any.
+    pub shared: Option<StopReason>,
+    /// Whether a call may run: what policy says.
+    pub judge: &'a dyn Fn(&CallId, &Facts, Circumstances<'_>) -> Verdict,
+    /// An answer in the form that the run's schema asks for, or what is wrong with it.
+    pub answer: &'a dyn Fn(&str) -> Result<String, String>,
     /// Whether a run may or must call tools. A call that must be made is asked
     /// for in the run's first reply, and again while none could be read.
     pub tool_choice: &'a ToolChoice,
@@ -138,6 +153,13 @@ impl State {
         calls.filter_map(PendingCall::awaited).collect()
     }
 
+    /// The calls that were under way, or are, when another process left the run.
+    pub fn under_way(&self) -> Vec<Pending> {
+        let turn = self.run.as_ref().and_then(|run| run.turn.as_ref());
+        let calls = turn.iter().flat_map(|turn| &turn.calls);
+        calls.filter_map(PendingCall::under_way).collect()
+    }
+
     /// When the run in progress is out of time, if its budget limits that.
     pub fn deadline(&self, budget: &Budget) -> Option<Timestamp> {
         let since = self.run.as_ref()?.since;
@@ -158,19 +180,46 @@ impl State {
         calls.any(|call| call.id == id && matches!(call.stage, Stage::Approved(_) | Stage::Over))
     }
 
+    /// The JSON Schema that the answer of the run in progress must fit.
+    pub fn answer_schema(&self) -> Option<&Value> {
+        self.run.as_ref()?.answer_schema.as_ref()
+    }
+
+    /// How long the run in progress has taken, until it was last heard of.
+    pub fn elapsed(&self) -> Duration {
+        let run = self.run.as_ref();
+        run.map(|run| run.spent(run.last).time).unwrap_or_default()
+    }
+
     /// Takes in one more event.
     pub fn apply(&mut self, event: &Event) {
+        self.take_in(event);
+        if let Some(run) = &mut self.run {
+            run.spent.add(&event.kind);
+            run.last = event.time;
+        }
+    }
+
+    fn take_in(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::SessionStarted { .. } | EventKind::ToolsChanged { .. } => {}
-            EventKind::UserMessage { content } => {
+            EventKind::SessionStarted { .. }
+            | EventKind::ToolsChanged { .. }
+            | EventKind::Compacted { .. } => {}
+            EventKind::UserMessage {
+                content,
+                answer_schema,
+            } => {
                 self.known.user_said(content);
                 self.run = Some(Run {
                     since: event.time,
+                    last: event.time,
                     paused: None,
-                    steps: 0,
-                    usage: Usage::default(),
+                    spent: Spent::default(),
+                    is_priced: false,
+                    answer_schema: answer_schema.clone(),
                     turn: None,
                     malformed: 0,
+                    misfits: 0,
                     repairs: Repairs::default(),
                     last_call: None,
                 });
@@ -179,14 +228,13 @@ impl State {
                 segments,
                 errors,
                 finish,
-                usage,
+                cost,
                 limit,
                 ..
             } => {
                 let calls = self.written(segments, limit.is_some());
                 if let Some(run) = &mut self.run {
-                    run.steps += 1;
-                    run.usage += *usage;
+                    run.is_priced |= cost.is_some();
                     run.malformed = if errors.is_empty() {
                         0
                     } else {
@@ -199,6 +247,17 @@ impl State {
                         limit: *limit,
                         calls,
                     });
+                }
+            }
+            EventKind::AnswerRejected { .. } => {
+                if let Some(run) = &mut self.run {
+                    run.misfits += 1;
+                    run.turn = None;
+                }
+            }
+            EventKind::Resumed => {
+                if let Some(run) = &mut self.run {
+                    run.resumed(event.time);
                 }
             }
             EventKind::ApprovalRequested { id, reason } => {
@@ -227,12 +286,16 @@ impl State {
                 if let Some(name) = self.find(id).map(|call| call.call.name.clone())
                     && let Some(run) = &mut self.run
                 {
-                    run.repairs.count(&name, run.steps);
+                    run.repairs.count(&name, run.spent.steps);
                 }
                 self.settle(id);
             }
             EventKind::ToolCallRequested { id, arguments, .. } => {
-                self.move_to(id, Stage::Running(arguments.clone()));
+                if let Some(call) = self.find(id) {
+                    call.stage = Stage::Running(arguments.clone());
+                    call.interrupted = None;
+                    call.made = true;
+                }
             }
             EventKind::ToolResult {
                 id,
@@ -288,12 +351,12 @@ impl State {
         let Some(run) = self.run.as_ref().filter(|run| run.paused.is_none()) else {
             return Step::AwaitUser;
         };
-        let limit = rules.budget.exceeded(&run.spent(rules.now));
+        let limit = run.limit(rules);
         let generate = || Step::Generate {
             limit,
             tool_choice: match rules.tool_choice {
                 _ if limit.is_some() => ToolChoice::None,
-                ToolChoice::Required | ToolChoice::Tool(_) if run.steps > run.malformed => {
+                ToolChoice::Required | ToolChoice::Tool(_) if run.spent.steps > run.malformed => {
                     ToolChoice::Auto
                 }
                 choice => choice.clone(),
@@ -308,32 +371,25 @@ impl State {
         if !turn.calls.is_empty() {
             return generate();
         }
-        let done = |reason, error| {
-            Step::Done(Outcome {
-                answer: turn.answer.clone(),
-                reason,
-                error,
-            })
-        };
         if let Some(reason) = turn.limit {
-            done(reason, None)
+            run.answered(turn, reason, rules)
         } else if turn.finish == Finish::Cancelled && limit.is_some() {
             generate()
         } else if turn.finish == Finish::Cancelled {
-            done(StopReason::Interrupted, None)
+            turn.done(StopReason::Interrupted, None)
         } else if turn.finish == Finish::Length {
-            done(StopReason::TokenLimit, None)
+            run.answered(turn, StopReason::TokenLimit, rules)
         } else if turn.errors.is_empty() && turn.answer.is_empty() {
-            done(
+            turn.done(
                 StopReason::Failed,
                 Some("the model ended its reply without an answer or a call".to_owned()),
             )
         } else if turn.errors.is_empty() {
-            done(StopReason::Answered, None)
+            run.answered(turn, StopReason::Answered, rules)
         } else if run.malformed < MALFORMED_LIMIT {
             generate()
         } else {
-            done(
+            turn.done(
                 StopReason::Failed,
                 Some(format!(
                     "the model wrote {} replies in a row that could not be read; the last: {}",
@@ -375,17 +431,16 @@ impl State {
 
     /// The event that ends the run with this outcome, but for what its answer cites.
     pub fn end(&self, outcome: Outcome, session: &str) -> EventKind {
-        let (usage, steps) = self
-            .run
-            .as_ref()
-            .map(|run| (run.usage, run.steps))
-            .unwrap_or_default();
+        let run = self.run.as_ref();
+        let spent = run.map(|run| run.spent).unwrap_or_default();
+        let is_priced = run.is_some_and(|run| run.is_priced);
         EventKind::RunEnded {
             answer: outcome.answer,
             reason: outcome.reason,
             error: outcome.error,
-            usage,
-            steps,
+            usage: spent.usage,
+            cost: is_priced.then_some(spent.cost),
+            steps: spent.steps,
             pending: Vec::new(),
             sources: Vec::new(),
             unknown_marks: Vec::new(),
@@ -434,6 +489,8 @@ impl State {
                     id: format!("call_{}", self.calls_so_far),
                     call: call.clone(),
                     stage: Stage::Written,
+                    interrupted: None,
+                    made: false,
                 });
             }
         }
@@ -484,7 +541,9 @@ impl Run {
             id: call.id.clone(),
             reason: match (&call.stage, self.paused) {
                 (_, Some(_)) => "the user did not answer this call and went on".to_owned(),
-                (Stage::Running(_), None) => {
+                (stage, None)
+                    if matches!(stage, Stage::Running(_)) || call.interrupted.is_some() =>
+                {
                     "the run was stopped during this call; it may have taken effect".to_owned()
                 }
                 _ => "the run was stopped before this call".to_owned(),
@@ -495,10 +554,79 @@ impl Run {
 
     fn spent(&self, now: Timestamp) -> Spent {
         Spent {
-            steps: self.steps,
-            usage: self.usage,
             time: Duration::try_from(now.duration_since(self.since)).unwrap_or_default(),
+            ..self.spent
         }
+    }
+
+    /// The limit that has been reached, if any: of this run, or of several together.
+    fn limit(&self, rules: &Rules<'_>) -> Option<StopReason> {
+        let own = rules.budget.exceeded(&self.spent(rules.now));
+        let wants_more = || {
+            let mut calls = self.turn.iter().flat_map(|turn| &turn.calls);
+            let is_spent = |limit| self.spent.tool_calls >= limit;
+            let is_over = rules.budget.tool_calls.is_some_and(is_spent) && calls.any(|c| !c.made);
+            is_over.then_some(StopReason::ToolCallLimit)
+        };
+        own.or_else(wants_more).or(rules.shared)
+    }
+
+    /// What to do about a reply without calls.
+    fn answered(&self, turn: &Turn, reason: StopReason, rules: &Rules<'_>) -> Step {
+        if self.answer_schema.is_none() {
+            return turn.done(reason, None);
+        }
+        let mut problem = match (rules.answer)(&turn.answer) {
+            Ok(answer) => {
+                return Step::Done(Outcome {
+                    answer,
+                    reason,
+                    error: None,
+                });
+            }
+            Err(problem) => problem,
+        };
+        if turn.finish == Finish::Length {
+            problem.push_str("\nit was cut off because it was too long: be brief");
+        }
+        if turn.limit.is_none() && self.misfits < REPAIRS {
+            return Step::RejectAnswer(format!("error: {problem}"));
+        }
+        let error = match turn.limit {
+            Some(_) => format!("a limit was reached, and the last answer is no answer: {problem}"),
+            None => problem,
+        };
+        // What does not fit is no answer.
+        Step::Done(Outcome {
+            answer: String::new(),
+            reason: StopReason::Failed,
+            error: Some(error),
+        })
+    }
+
+    /// Calls that were under way when the last process ended may have taken effect,
+    /// and the time since then does not count.
+    fn resumed(&mut self, now: Timestamp) {
+        self.since = self
+            .since
+            .saturating_add(now.duration_since(self.last))
+            .unwrap_or(now);
+        for call in self.turn.iter_mut().flat_map(|turn| &mut turn.calls) {
+            if let Stage::Running(arguments) = &call.stage {
+                call.interrupted = Some(arguments.clone());
+                call.stage = Stage::Written;
+            }
+        }
+    }
+}
+
+impl Turn {
+    fn done(&self, reason: StopReason, error: Option<String>) -> Step {
+        Step::Done(Outcome {
+            answer: self.answer.clone(),
+            reason,
+            error,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Conversation, Error, Profile, Segment};
@@ -10,6 +11,7 @@ use crate::{Conversation, Error, Profile, Segment};
 pub mod assemble;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod recorded;
 pub mod scripted;
 
 /// Something that continues conversations.
@@ -29,6 +31,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When the conversation cannot be rendered in the profile's format.
     fn count_tokens(&self, conversation: &Conversation) -> Result<usize, Error>;
+
+    /// Whether it can be asked for what is no part of the conversation, such as a
+    /// summary of it: what only repeats replies cannot.
+    fn can_improvise(&self) -> bool {
+        true
+    }
 
     /// Starts a reply. The stream ends after its one [`Delta::Finished`], or
     /// after an error; dropping it stops the generation.
@@ -53,6 +61,9 @@ pub struct Request {
     pub max_tokens: usize,
     /// Whether tools may or must be called.
     pub tool_choice: ToolChoice,
+    /// The JSON Schema that words must fit, where they are asked for in a form.
+    /// An engine with a grammar has the model write nothing else.
+    pub answer_schema: Option<Value>,
     /// Stops the generation: the reply so far then comes with
     /// [`Finish::Cancelled`].
     pub cancel: CancellationToken,

@@ -178,6 +178,14 @@ pub enum Error {
         /// What the engine says.
         reason: String,
     },
+    /// A model that repeats recorded replies was asked something else.
+    #[error("request {number} is not the one that was recorded (-), but (+):\n{difference}")]
+    OtherRequest {
+        /// The request, from 1.
+        number: usize,
+        /// The lines that differ.
+        difference: String,
+    },
     /// A script of replies has no more.
     #[error("the script {source_name} has {replies} replies, and one more was asked for")]
     ScriptOver {
@@ -210,6 +218,7 @@ impl Error {
             Self::Io { .. }
             | Self::DiskFull { .. }
             | Self::ScriptOver { .. }
+            | Self::OtherRequest { .. }
             | Self::Fetch { .. }
             | Self::Inference { .. } => false,
         }

@@ -39,7 +39,9 @@ const MOST_CALLS: usize = 8;
 /// Subschemas nested deeper than this are taken as they are.
 const MAX_DEPTH: usize = 32;
 
-/// The constraint on a reply, or `None` where there is nothing to constrain.
+/// The constraint on a reply, or `None` where there is nothing to constrain. With
+/// the schema of an `answer`, words are JSON that fits it, and nothing stands before
+/// a call.
 ///
 /// # Errors
 /// When the choice names a tool that is not on offer, or asks for a call and
@@ -48,6 +50,7 @@ pub fn lark(
     profile: &Profile,
     tools: &[ToolSpec],
     choice: &ToolChoice,
+    answer: Option<&Value>,
 ) -> Result<Option<String>, Error> {
     let offered: Vec<&ToolSpec> = match choice {
         ToolChoice::None => Vec::new(),
@@ -55,7 +58,9 @@ pub fn lark(
         ToolChoice::Auto | ToolChoice::Required => tools.iter().collect(),
     };
     let start = match choice {
-        ToolChoice::Auto if offered.is_empty() => return Ok(None),
+        ToolChoice::Auto if offered.is_empty() && answer.is_none() => return Ok(None),
+        ToolChoice::Auto if offered.is_empty() => "words",
+        ToolChoice::Auto if answer.is_some() => "words | calls",
         ToolChoice::Auto => "words | calls | thought calls",
         ToolChoice::None => "words",
         ToolChoice::Required | ToolChoice::Tool(_) if offered.is_empty() => {
@@ -66,12 +71,19 @@ pub fn lark(
                 },
             });
         }
+        ToolChoice::Required if answer.is_some() => "calls",
         ToolChoice::Required => "calls | thought calls",
         ToolChoice::Tool(_) => "calls",
     };
-    if let Syntax::Tagged(syntax) = &profile.syntax {
-        let reasoning = profile.reasoning.as_ref();
-        return Ok(Some(tagged::lark(syntax, reasoning, &offered, choice)));
+    match &profile.syntax {
+        Syntax::Tagged(syntax) => {
+            let reasoning = profile.reasoning.as_ref();
+            let grammar = tagged::lark(syntax, reasoning, &offered, choice, answer);
+            return Ok(Some(grammar));
+        }
+        // It has no turns that a grammar could tell apart.
+        Syntax::Completion if answer.is_some() => return Ok(None),
+        Syntax::Completion | Syntax::Lines(_) => {}
     }
     let mut grammar = match profile.reasoning {
         None => format!("start: {start}\n"),
@@ -81,13 +93,19 @@ pub fn lark(
             Reasoning::CLOSE
         ),
     };
-    grammar += &format!("words: TEXT {USER}\n");
+    grammar += &match answer {
+        None => format!("words: TEXT {USER}\n"),
+        Some(schema) => format!("words: \"\\n\" %json {} {USER}\n", plain(schema)),
+    };
     if !offered.is_empty() {
         let names: Vec<String> = (0..offered.len()).map(|n| format!("call_{n}")).collect();
         grammar += &format!(
-            "thought: TEXT {ASSISTANT}\n\
-             calls: call ({ASSISTANT} call){{0,{}}} {OBSERVATION}\n\
+            "{}calls: call ({ASSISTANT} call){{0,{}}} {OBSERVATION}\n\
              call: {}\n",
+            match answer {
+                None => format!("thought: TEXT {ASSISTANT}\n"),
+                Some(_) => String::new(),
+            },
             MOST_CALLS - 1,
             names.join(" | ")
         );
@@ -104,7 +122,9 @@ pub fn lark(
         grammar +=
             &format!("call_{index}: name_{index} {body}\nname_{index}[lazy]: /\\n?{name}\\n/\n");
     }
-    grammar += "TEXT: /\\n(?s:.*)/\n";
+    if answer.is_none() {
+        grammar += "TEXT: /\\n(?s:.*)/\n";
+    }
     if offered.iter().any(|tool| tool.takes_text()) {
         grammar += "RAW: /(?s:.+)/\n";
     }
@@ -120,6 +140,24 @@ fn constrained(parameters: Option<&Value>) -> Value {
     };
     schema.entry("type").or_insert_with(|| "object".into());
     close(&mut schema, 0);
+    written_plainly(schema)
+}
+
+/// The schema of an answer as the grammar wants it.
+fn plain(schema: &Value) -> Value {
+    match schema {
+        Value::Object(schema) => {
+            let mut schema = schema.clone();
+            close(&mut schema, 0);
+            written_plainly(schema)
+        }
+        // `true`: any JSON.
+        _ => written_plainly(Map::new()),
+    }
+}
+
+/// Has JSON written as GLM-4 writes it.
+fn written_plainly(mut schema: Map<String, Value>) -> Value {
     schema.insert(
         "x-guidance".into(),
         json!({
@@ -194,7 +232,8 @@ mod tests {
     }
 
     fn grammar(choice: ToolChoice) -> Option<String> {
-        lark(Profile::by_name("glm4").unwrap(), &tools(), &choice).unwrap()
+        let profile = Profile::by_name("glm4").unwrap();
+        lark(profile, &tools(), &choice, None).unwrap()
     }
 
     #[test]
@@ -209,7 +248,7 @@ mod tests {
     fn tags_and_thoughts_have_theirs() {
         let grammar = |name, choice| {
             let profile = Profile::by_name(name).unwrap();
-            lark(profile, &tools(), &choice).unwrap().unwrap()
+            lark(profile, &tools(), &choice, None).unwrap().unwrap()
         };
         insta::assert_snapshot!("glm4.5", grammar("glm4.5", ToolChoice::Auto));
         insta::assert_snapshot!("glm4.7", grammar("glm4.7", ToolChoice::Required));
@@ -217,10 +256,27 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_json_of_its_schema_or_a_call() {
+        let schema = json!({
+            "type": "object",
+            "properties": {"temp": {"type": "number"}},
+            "required": ["temp"],
+        });
+        let grammar = |name, tools: &[ToolSpec]| {
+            let profile = Profile::by_name(name).unwrap();
+            lark(profile, tools, &ToolChoice::Auto, Some(&schema)).unwrap()
+        };
+        insta::assert_snapshot!("answer", grammar("glm4", &tools()).unwrap());
+        insta::assert_snapshot!("answer-glm4.5", grammar("glm4.5", &tools()).unwrap());
+        insta::assert_snapshot!("answer-no-tools", grammar("glm4", &[]).unwrap());
+        assert_eq!(grammar("base", &[]), None);
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         let profile = Profile::by_name("glm4").unwrap();
-        assert_eq!(lark(profile, &[], &ToolChoice::Auto).unwrap(), None);
-        assert!(lark(profile, &[], &ToolChoice::Required).is_err());
-        assert!(lark(profile, &tools(), &ToolChoice::Tool("nope".into())).is_err());
+        assert_eq!(lark(profile, &[], &ToolChoice::Auto, None).unwrap(), None);
+        assert!(lark(profile, &[], &ToolChoice::Required, None).is_err());
+        assert!(lark(profile, &tools(), &ToolChoice::Tool("nope".into()), None).is_err());
     }
 }

@@ -19,9 +19,23 @@ pub struct Conversation {
     /// for them ([`Profile::without_thoughts`](crate::Profile::without_thoughts)).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skip_thoughts: bool,
+    /// Replies that came before these turns and are no longer shown. The model is
+    /// not told; a script goes on after them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Conversation {
+    /// How many replies there were before, those that are no longer shown included.
+    pub fn replies(&self) -> usize {
+        let is_reply = |message: &&Message| matches!(message, Message::Assistant { .. });
+        self.left_out + self.messages.iter().filter(is_reply).count()
+    }
+
     /// All tools on offer, those at the start and those further on.
     pub(crate) fn all_tools(&self) -> Vec<&ToolSpec> {
         let later = self.messages.iter().flat_map(|message| match message {

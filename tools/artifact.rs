@@ -63,6 +63,18 @@ impl Artifact {
         })
     }
 
+    /// Whether a file of this name keeps what a call returned, and was not made by it.
+    pub fn is_output(name: &str) -> bool {
+        Path::new(name).starts_with(OUTPUTS)
+    }
+
+    /// Whether a file of this name keeps what this call returned.
+    pub fn is_output_of(name: &str, call: &str) -> bool {
+        let kept = name.strip_prefix(OUTPUTS).and_then(|n| n.strip_prefix('/'));
+        let rest = kept.and_then(|name| name.strip_prefix(call));
+        rest.is_some_and(|rest| rest.starts_with('-'))
+    }
+
     /// Its address below the session's folder, for people to open; `None` where
     /// there is none, as for a name that does not lead below it.
     pub fn url(&self, folder: &Path) -> Option<Url> {

@@ -80,6 +80,8 @@ impl Python {
         };
         Tool::with_state(ToolSpec::Python, interpreter)
             .effects(Effects::default())
+            // A cell that was cut off finds the variables as they were before it.
+            .idempotent(true)
             .timeout(timeout)
     }
 

@@ -77,6 +77,16 @@ impl Registry {
         Ok(registry)
     }
 
+    /// The same with one more tool.
+    ///
+    /// # Errors
+    /// As [`Registry::new`].
+    pub fn with(&self, tool: Tool) -> Result<Self, Error> {
+        let tools = self.tools.iter().map(|entry| entry.tool.clone());
+        let registry = Self::new(tools.chain([tool]).collect())?;
+        Ok(registry.with_secrets(self.secrets.clone()))
+    }
+
     /// What the model is told about them.
     pub fn specs(&self) -> Vec<ToolSpec> {
         self.tools

@@ -70,13 +70,25 @@ impl Schema {
     /// # Errors
     /// If it is no valid schema: what is wrong, and where in it.
     pub fn compile(source: &Value) -> Result<Self, String> {
+        let mut source = source.clone();
+        if shallower(&source, DEPTH)
+            && let Ok(schema) = (&mut source).try_into()
+        {
+            RecursiveTransform(close).transform(schema);
+        }
+        Self::exact(&source)
+    }
+
+    /// The same, but an object takes what its schema does not name unless that
+    /// forbids it, as JSON Schema has it.
+    ///
+    /// # Errors
+    /// As [`Schema::compile`].
+    pub fn exact(source: &Value) -> Result<Self, String> {
         if !shallower(source, DEPTH) {
             return Err(format!("it is nested more than {DEPTH} deep"));
         }
-        let mut source = source.clone();
-        if let Ok(schema) = (&mut source).try_into() {
-            RecursiveTransform(close).transform(schema);
-        }
+        let source = source.clone();
         let validator = jsonschema::options()
             .offline()
             .should_validate_formats(true)

@@ -40,7 +40,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Do one task, unattended: the answer on stdout, progress on stderr
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List tools, or call one as the model would
     #[command(subcommand)]
     Tools(ToolsCommand),
@@ -54,6 +54,10 @@ pub enum Command {
     /// List and show past sessions
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Run a session again from its log, without model, tools or network, and compare
+    ///
+    /// Exit code 1 if anything but the time comes out different; what does is shown.
+    Replay(ReplayArgs),
     /// Offer tools to other programs
     Serve(ServeArgs),
     /// What Python's sandbox is made of, and packs of libraries for it
@@ -121,6 +125,40 @@ pub struct AgentArgs {
     #[arg(long, env = "GLM_MAX_TOKENS", default_value_t = 1024, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_tokens: u32,
+
+    /// Calls the model may make before it must answer [default: any number]
+    #[arg(long, env = "GLM_MAX_TOOL_CALLS", value_name = "N")]
+    pub max_tool_calls: Option<u32>,
+
+    /// Tokens a task may take, those of all prompts and replies together [default: any number]
+    #[arg(long, env = "GLM_MAX_TOTAL_TOKENS", value_name = "N")]
+    pub max_total_tokens: Option<u64>,
+
+    /// Tokens of all prompts of a task [default: any number]
+    #[arg(long, env = "GLM_MAX_PROMPT_TOKENS", value_name = "N")]
+    pub max_prompt_tokens: Option<u64>,
+
+    /// Tokens of all replies of a task [default: any number]
+    #[arg(long, env = "GLM_MAX_COMPLETION_TOKENS", value_name = "N")]
+    pub max_completion_tokens: Option<u64>,
+
+    /// What a task may cost, in the currency of the model's `[prices]` in glm.toml
+    #[arg(long, env = "GLM_MAX_COST", value_parser = money, value_name = "AMOUNT")]
+    pub max_cost: Option<f64>,
+
+    /// Tokens of the model's window to use at most [default: all of it]
+    #[arg(long, env = "GLM_MAX_CONTEXT", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(256..))]
+    pub max_context: Option<u32>,
+
+    /// Per cent of the window that a prompt may take before a summary stands for earlier turns
+    #[arg(long, env = "GLM_COMPACT_AT", default_value_t = 75, value_name = "PERCENT",
+          value_parser = clap::value_parser!(u8).range(10..=95))]
+    pub compact_at: u8,
+
+    /// Have the answer be JSON that fits the JSON Schema in this file
+    #[arg(long, value_name = "FILE")]
+    pub output_schema: Option<PathBuf>,
 
     /// How long a task may take, in seconds
     #[arg(long, env = "GLM_TIMEOUT", value_parser = seconds, value_name = "S")]
@@ -329,9 +367,10 @@ pub enum SessionCommand {
     },
     /// A session as a document to read and to share: Markdown, a web page, or its events
     Export(ExportArgs),
-    /// Go on with a run that waits for your consent to a call, or for its result
+    /// Go on with a run that waits for your consent to a call, or for its result, or that was killed
     ///
-    /// Without an answer, you are asked at the terminal.
+    /// Without an answer, you are asked at the terminal. A call that was under way when the program
+    /// was killed is made again if that does no harm; for any other you are asked.
     Resume(ResumeArgs),
     /// List the files in a session's /mnt/data, or copy them out
     Files {
@@ -385,7 +424,7 @@ pub struct ResumeArgs {
     #[arg(required_unless_present = "last")]
     pub id: Option<String>,
 
-    /// Of the sessions that wait, the one that was active last
+    /// Of the sessions that wait or were killed, the one that was active last
     #[arg(long, conflicts_with = "id")]
     pub last: bool,
 
@@ -420,6 +459,33 @@ pub struct ResumeArgs {
 
     #[command(flatten)]
     pub report: ReportArgs,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
+}
+
+/// What is run again, and from where on it is live.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The session's id
+    pub id: String,
+
+    /// Go on live from this event, with model and tools, in a new session that begins with those before
+    #[arg(long, value_name = "EVENT")]
+    pub from: Option<u64>,
+
+    /// Print the outcome as JSON; with `--from`, the new events, one a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// With `--from`: also write the answer to this file
+    #[arg(long, short, value_name = "FILE", requires = "from")]
+    pub output: Option<PathBuf>,
+
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
 
     /// When to use colours
     #[arg(long, value_enum, default_value_t)]
@@ -501,6 +567,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err("must be more than 0 seconds".to_owned());
     }
     Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
+}
+
+fn money(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(amount) if amount.is_finite() && amount >= 0.0 => Ok(amount),
+        _ => Err("must be an amount, such as 0.5".to_owned()),
+    }
 }
 
 fn tool_choice(text: &str) -> Result<ToolChoice, Infallible> {

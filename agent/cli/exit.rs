@@ -21,10 +21,10 @@ pub const INTERRUPTED: u8 = 130;
 pub fn code_of(reason: StopReason) -> u8 {
     match reason {
         StopReason::Answered => ANSWERED,
-        StopReason::StepLimit | StopReason::TokenLimit | StopReason::TimeLimit => LIMIT,
         StopReason::ApprovalNeeded | StopReason::ResultNeeded => APPROVAL,
         StopReason::Interrupted => INTERRUPTED,
-        StopReason::Failed => FAILED,
+        limit if limit.is_limit() => LIMIT,
+        _ => FAILED,
     }
 }
 
@@ -87,6 +87,7 @@ impl From<Error> for Failure {
             | Error::NoTools { .. }
             | Error::NotOffered { .. }
             | Error::NothingToCall
+            | Error::AnswerSchema { .. }
             | Error::NothingPending { .. }
             | Error::NotPending { .. }
             | Error::Answer { .. }

@@ -61,10 +61,17 @@ fn row(summary: &Summary) -> [String; 7] {
 fn outcome(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Answered => "answered",
-        StopReason::StepLimit | StopReason::TokenLimit | StopReason::TimeLimit => "limit",
         StopReason::ApprovalNeeded | StopReason::ResultNeeded => "waits",
         StopReason::Interrupted => "interrupted",
         StopReason::Failed => "failed",
+        StopReason::StepLimit
+        | StopReason::TokenLimit
+        | StopReason::PromptTokenLimit
+        | StopReason::CompletionTokenLimit
+        | StopReason::TotalTokenLimit
+        | StopReason::ToolCallLimit
+        | StopReason::CostLimit
+        | StopReason::TimeLimit => "limit",
     }
 }
 

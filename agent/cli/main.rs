@@ -23,6 +23,7 @@ mod prompts;
 #[cfg(feature = "local")]
 mod pull;
 mod repl;
+mod replay;
 mod resume;
 mod run;
 mod sandbox;
@@ -82,7 +83,7 @@ fn main() -> ExitCode {
 async fn dispatch(cli: Cli, settings: &Settings) -> Result<u8, Failure> {
     match cli.command {
         None => repl::repl(cli.agent, settings).await,
-        Some(Command::Run(run)) => run::run(run, settings).await,
+        Some(Command::Run(run)) => run::run(*run, settings).await,
         Some(Command::Tools(command)) => tools::tools(command, settings).await,
         #[cfg(feature = "local")]
         Some(Command::Model(command)) => model::model(command).await,
@@ -91,6 +92,7 @@ async fn dispatch(cli: Cli, settings: &Settings) -> Result<u8, Failure> {
             resume::resume(args, settings).await
         }
         Some(Command::Session(command)) => session::session(&command),
+        Some(Command::Replay(args)) => replay::replay(args, settings).await,
         Some(Command::Serve(args)) => serve::serve(args, settings).await,
         Some(Command::Sandbox(command)) => sandbox::sandbox(command).await,
         Some(Command::Doctor { json }) => doctor::doctor(json).await,

@@ -5,6 +5,7 @@ use std::{io::Write, path::PathBuf};
 use glm_agent::{
     Agent, Error, Session, StopReason, files, paths,
     render::{Style, Terminal, terminal::printable},
+    state::State,
 };
 use rustyline::{
     Cmd, Completer, Editor, Event, Helper, Highlighter, Hinter, KeyCode, KeyEvent, Modifiers,
@@ -19,7 +20,9 @@ use crate::{
     consent::Consent,
     exit::{self, Failure},
     files::table,
-    prompts, servers,
+    prompts,
+    run::of_limit,
+    servers,
     settings::Settings,
     setup, tools,
 };
@@ -29,6 +32,7 @@ const HELP: &str = "\
 /tools   the tools the model may call
 /files   the files in /mnt/data
 /prompts the prompts of MCP servers; /SERVER:PROMPT NAME=TEXT ... sends one
+/compact have the model read a summary in the place of earlier turns
 /new     start a new session
 /exit    leave; so does Ctrl-D
 
@@ -51,6 +55,10 @@ pub async fn repl(mut args: AgentArgs, settings: &Settings) -> Result<u8, Failur
     let history = paths::data_dir()?.join("history");
     load_history(&mut lines, &history);
     greet(&agent, &session, note.as_deref(), style)?;
+    if State::fold(session.events()).is_running() {
+        print(&style.dim("the last run was left in the middle, and is gone on with\n"))?;
+        turn(&agent, &mut session, Begin::LeftOver, style).await?;
+    }
     loop {
         let line = tokio::task::block_in_place(|| lines.readline("› "));
         let line = match line {
@@ -78,12 +86,13 @@ pub async fn repl(mut args: AgentArgs, settings: &Settings) -> Result<u8, Failur
                 let entries = folder.map_or_else(|| Ok(Vec::new()), |folder| files::list(&folder));
                 print(&table(&entries?))?;
             }
+            "/compact" => compact(&agent, &mut session, style).await?,
             "/prompts" => print(&prompts::list(&servers).await)?,
             command if prompts::is_one(command, &servers) => {
                 match prompts::text(command, &servers).await {
                     Ok(text) => {
                         print(&format!("{}\n", style.dim(&printable(&text))))?;
-                        turn(&agent, &mut session, &text, style).await?;
+                        turn(&agent, &mut session, Begin::Message(&text), style).await?;
                     }
                     Err(error) => print(&format!("{}\n", style.red(&format!("error: {error}"))))?,
                 }
@@ -98,7 +107,7 @@ pub async fn repl(mut args: AgentArgs, settings: &Settings) -> Result<u8, Failur
                     Some(note) => format!("{note}\n\n{message}"),
                     None => message.to_owned(),
                 };
-                turn(&agent, &mut session, &message, style).await?;
+                turn(&agent, &mut session, Begin::Message(&message), style).await?;
             }
         }
     }
@@ -107,16 +116,32 @@ pub async fn repl(mut args: AgentArgs, settings: &Settings) -> Result<u8, Failur
     Ok(exit::ANSWERED)
 }
 
-/// One message and the run it starts. What breaks in it is shown; the
-/// conversation goes on.
+/// Has the model read less.
+async fn compact(agent: &Agent, session: &mut Session, style: Style) -> Result<(), Failure> {
+    let stop = CancellationToken::new();
+    let mut terminal = Terminal::conversation(std::io::stdout(), style);
+    if !agent.compact(session, &mut terminal, stop).await? {
+        print("there is nothing to leave out\n")?;
+    }
+    Ok(())
+}
+
+/// What a run is begun with.
+enum Begin<'a> {
+    /// What the user says.
+    Message(&'a str),
+    /// What another process left.
+    LeftOver,
+}
+
+/// A run, from what it is begun with. What breaks in it is shown; the conversation
+/// goes on.
 async fn turn(
     agent: &Agent,
     session: &mut Session,
-    message: &str,
+    begin: Begin<'_>,
     style: Style,
 ) -> Result<(), Failure> {
-    // A pasted fence or a continued line comes with its backslashes.
-    let message = message.replace("\\\n", "\n");
     let stop = CancellationToken::new();
     let terminal = Terminal::conversation(std::io::stdout(), style).after(session.events());
     let mut terminal = setup::with_links(terminal, &std::io::stdout(), session.files());
@@ -128,19 +153,31 @@ async fn turn(
             }
         }
     });
-    let result = agent
-        .say_watched(session, &message, &mut terminal, stop)
-        .await;
+    let result = match begin {
+        Begin::Message(message) => {
+            // A pasted fence or a continued line comes with its backslashes.
+            let message = message.replace("\\\n", "\n");
+            let said = agent.say_watched(session, &message, &mut terminal, stop);
+            said.await
+        }
+        Begin::LeftOver => agent.answer(session, vec![], &mut terminal, stop).await,
+    };
     signal.abort();
     let note = match result {
         Ok(run) => match (run.reason, run.error) {
             (StopReason::Answered, _) => None,
             (StopReason::Interrupted, _) => Some("stopped".to_owned()),
             (StopReason::TokenLimit, _) => Some("cut off at the limit of tokens".to_owned()),
+            (limit, None) if limit.is_limit() => {
+                let (what, flag) = of_limit(limit);
+                Some(format!("stopped at the {what} ({flag})"))
+            }
             (_, Some(error)) => Some(error),
             (reason, None) => Some(format!("ended early: {reason:?}")),
         },
-        Err(error @ (Error::Session { .. } | Error::DamagedLog { .. })) => return Err(error.into()),
+        Err(
+            error @ (Error::Session { .. } | Error::NotLogged { .. } | Error::DamagedLog { .. }),
+        ) => return Err(error.into()),
         Err(error) => Some(format!("error: {error}")),
     };
     if let Some(note) = note {

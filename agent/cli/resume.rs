@@ -1,10 +1,10 @@
-//! `glm session resume`: goes on with a run that waits for somebody.
+//! `glm session resume`: goes on with a run that waits for somebody, or that was killed.
 
 use std::path::Path;
 
 use anyhow::anyhow;
 use glm_agent::{
-    Answer, EventKind, Pending, Session, StopReason, paths, session::Summary, state::State,
+    Answer, Event, EventKind, Pending, Session, StopReason, paths, session::Summary, state::State,
 };
 use serde_json::Value;
 
@@ -26,20 +26,20 @@ pub async fn resume(args: ResumeArgs, settings: &Settings) -> Result<u8, Failure
     let root = paths::sessions_dir()?;
     let id = match &args.id {
         Some(id) => id.clone(),
-        None => last_waiting(&root)?,
+        None => last_open(&root)?,
     };
     let events = Session::read(&root, &id)?;
-    let pending = State::fold(&events).pending();
+    let state = State::fold(&events);
+    let pending = if state.is_running() {
+        state.under_way()
+    } else {
+        state.pending()
+    };
     let answers = answers(&args, &pending)?;
-    if pending.is_empty() {
+    if pending.is_empty() && !state.is_running() {
         return Err(glm_agent::Error::NothingPending { id }.into());
     }
-    let setup = events.iter().find_map(|event| match &event.kind {
-        EventKind::SessionStarted { setup, .. } => setup.clone(),
-        _ => None,
-    });
-    let agent = AgentArgs::from_record(&setup.unwrap_or_default())
-        .map_err(|reason| anyhow!("cannot set up session `{id}` again: {reason}"))?;
+    let agent = recorded(&id, &events)?;
     let (builder, servers) = setup::agent(&agent, settings, args.report.quiet).await?;
     let agent = builder.approver(Consent).build()?;
     let mut session = agent.session(Some(&id))?;
@@ -49,17 +49,32 @@ pub async fn resume(args: ResumeArgs, settings: &Settings) -> Result<u8, Failure
     done
 }
 
-/// Of the sessions that wait for somebody, the one that was active last.
-fn last_waiting(root: &Path) -> Result<String, Failure> {
-    let waits = |summary: &Summary| {
-        matches!(
-            summary.outcome,
-            Some(StopReason::ApprovalNeeded | StopReason::ResultNeeded)
-        )
+/// The flags with which a session was begun.
+pub fn recorded(id: &str, events: &[Event]) -> Result<AgentArgs, Failure> {
+    let setup = events.iter().find_map(|event| match &event.kind {
+        EventKind::SessionStarted { setup, .. } => setup.clone(),
+        _ => None,
+    });
+    let agent = AgentArgs::from_record(&setup.unwrap_or_default());
+    Ok(agent.map_err(|reason| anyhow!("cannot set up session `{id}` again: {reason}"))?)
+}
+
+/// Of the sessions whose run waits for somebody or was cut off, the one that was active
+/// last. A run that another process has in hand is neither.
+fn last_open(root: &Path) -> Result<String, Failure> {
+    let is_open = |summary: &Summary| match summary.outcome {
+        Some(reason) => matches!(
+            reason,
+            StopReason::ApprovalNeeded | StopReason::ResultNeeded
+        ),
+        None => summary.messages > 0 && summary.error.is_none(),
     };
-    let summaries = Session::summaries(root)?;
-    let last = summaries.into_iter().rev().find(waits);
-    Ok(last.ok_or(glm_agent::Error::NothingWaits)?.id)
+    for summary in Session::summaries(root)?.into_iter().rev().filter(is_open) {
+        if !Session::is_in_use(root, &summary.id)? {
+            return Ok(summary.id);
+        }
+    }
+    Err(glm_agent::Error::NothingWaits.into())
 }
 
 /// What the flags say to the calls that wait.

@@ -128,24 +128,18 @@ fn explain(run: &Run) -> Result<(), Failure> {
     let why = match (run.reason, &run.error) {
         (StopReason::Answered, _) => return Ok(()),
         (_, Some(error)) => error.clone(),
-        (StopReason::StepLimit, _) => {
-            "stopped at the limit of steps; this is the best answer so far\nhint: --max-steps N"
-                .to_owned()
-        }
         (StopReason::TokenLimit, _) => {
             "stopped at the limit of tokens; the answer is cut off\nhint: --max-tokens N".to_owned()
         }
-        (StopReason::TimeLimit, _) => {
-            "stopped at the time limit; this is the best answer so far\nhint: --timeout S"
-                .to_owned()
+        (limit, _) if limit.is_limit() => {
+            let (what, flag) = of_limit(limit);
+            format!("stopped at the {what}; this is the best answer so far\nhint: {flag}")
         }
         (StopReason::Interrupted, _) => format!(
             "interrupted\nhint: `glm session show {}` shows how far it came",
             run.session
         ),
-        (StopReason::ApprovalNeeded | StopReason::ResultNeeded | StopReason::Failed, None) => {
-            "the run failed".to_owned()
-        }
+        (_, None) => "the run failed".to_owned(),
     };
     let lead = if run.reason == StopReason::Failed {
         "error"
@@ -154,6 +148,21 @@ fn explain(run: &Run) -> Result<(), Failure> {
     };
     writeln!(std::io::stderr(), "{lead}: {why}")?;
     Ok(())
+}
+
+/// A limit in words, and the flag that sets it.
+pub fn of_limit(limit: StopReason) -> (&'static str, &'static str) {
+    match limit {
+        StopReason::StepLimit => ("limit of steps", "--max-steps N"),
+        StopReason::PromptTokenLimit => ("limit of tokens read", "--max-prompt-tokens N"),
+        StopReason::CompletionTokenLimit => {
+            ("limit of tokens written", "--max-completion-tokens N")
+        }
+        StopReason::TotalTokenLimit => ("limit of all tokens", "--max-total-tokens N"),
+        StopReason::ToolCallLimit => ("limit of calls", "--max-tool-calls N"),
+        StopReason::CostLimit => ("limit of cost", "--max-cost AMOUNT"),
+        _ => ("time limit", "--timeout S"),
+    }
 }
 
 /// A reader that has seen enough is no failure.

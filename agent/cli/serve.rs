@@ -70,6 +70,7 @@ fn denied(rules: &[Rule], tool: &Tool, arguments: &Value) -> Result<(), String> 
     let now = Circumstances {
         outside: false,
         consented: false,
+        interrupted: false,
         known: &Known::default(),
     };
     match policy.judge(&Facts::of(Some(tool), tool.name(), arguments), now) {

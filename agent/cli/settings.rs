@@ -1,4 +1,4 @@
-//! `glm.toml`: what flags default to, rules for calls, secrets and MCP servers.
+//! `glm.toml`: what flags default to, rules for calls, prices, secrets and MCP servers.
 //!
 //! The user's own lies in the configuration directory, a project's in the folder
 //! where `glm` runs or, within a repository, in one above it. What a project says
@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Command, CommandFactory, FromArgMatches};
-use glm_agent::{Secrets, paths, policy::Rule};
+use glm_agent::{Price, Secrets, paths, policy::Rule};
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -23,7 +23,7 @@ use crate::{
 const FILE: &str = "glm.toml";
 
 /// Flags that are about one task, not about how things are set up.
-const OF_ONE_TASK: [&str; 3] = ["session", "ephemeral", "file"];
+const OF_ONE_TASK: [&str; 4] = ["session", "ephemeral", "file", "output_schema"];
 
 /// What the files say.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,8 @@ pub struct Settings {
     /// MCP servers by name, as they stand in the file.
     pub servers: Table,
     secrets: BTreeMap<String, Place>,
+    /// By the models' names.
+    prices: BTreeMap<String, Price>,
     /// Values of flags, by their ids.
     flags: BTreeMap<String, Vec<String>>,
 }
@@ -54,6 +56,8 @@ struct File {
     policy: PolicyTable,
     #[serde(default)]
     secrets: BTreeMap<String, Place>,
+    #[serde(default)]
+    prices: BTreeMap<String, Price>,
     #[serde(default, rename = "mcpServers", alias = "mcp_servers")]
     servers: Table,
 }
@@ -104,6 +108,11 @@ impl Settings {
         })
     }
 
+    /// What a model costs, if the files say so.
+    pub fn price(&self, model: &str) -> Option<Price> {
+        self.prices.get(model).copied()
+    }
+
     fn read(&mut self, path: &Path) -> Result<(), Failure> {
         let text = match std::fs::read_to_string(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -136,6 +145,7 @@ impl Settings {
         let File {
             policy,
             secrets,
+            prices,
             servers,
         } = Value::Table(table)
             .try_into()
@@ -143,12 +153,16 @@ impl Settings {
                 let mut flags = known;
                 flags.retain(|id| !OF_ONE_TASK.contains(id));
                 format!(
-                    "{}; settings are policy, secrets, mcpServers and {}",
+                    "{}; settings are policy, secrets, prices, mcpServers and {}",
                     error.message(),
                     flags.join(", ")
                 )
             })?;
+        if let Some((model, _)) = prices.iter().find(|(_, price)| !price.is_valid()) {
+            return Err(format!("the prices of `{model}` must be 0 or more"));
+        }
         self.rules.extend(policy.rules);
+        self.prices.extend(prices);
         self.secrets
             .extend(secrets.into_iter().map(|(name, place)| match place {
                 Place::File(path) => (name, Place::File(folder.join(path))),
@@ -270,6 +284,10 @@ mod tests {
             (
                 "[policy]\nrules = [{ action = 'maybe' }]",
                 "unknown variant `maybe`",
+            ),
+            (
+                "[prices.m]\nprompt = -1\ncompletion = 1",
+                "the prices of `m` must be 0 or more",
             ),
             ("model = { x = 1 }", "`model` must be a value or a list"),
         ] {

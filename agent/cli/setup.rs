@@ -15,6 +15,7 @@ use glm_agent::{
     render::{Style, Terminal},
     tools::{mcp::Server, python::Limits},
 };
+use serde_json::Value;
 
 use crate::{
     args::{AgentArgs, Color, ToolArgs},
@@ -35,10 +36,12 @@ pub async fn agent(
 ) -> Result<(AgentBuilder, Vec<Arc<Server>>), Failure> {
     // Tools first: a mistyped name should not wait for the model to load.
     let progress = Arc::new(Progress::new(quiet));
+    let schema = args.output_schema.as_deref().map(schema).transpose()?;
     let choice = Choice::new(&args.tools.own, &progress, None)?;
     let servers = servers::connect(&args.tools, settings, &progress).await?;
     let engine = engine_of(args, &progress).await?;
     let makers = engine.profile().sampling();
+    let price = settings.price(engine.model());
     let tools = choice.tools(Form::of(engine.profile()));
     let mut builder = Agent::builder()
         .shared_engine(engine)
@@ -53,9 +56,14 @@ pub async fn agent(
         .tool_choice(args.tool_choice.clone())
         .budget(Budget {
             steps: args.max_steps,
+            prompt_tokens: args.max_prompt_tokens,
+            completion_tokens: args.max_completion_tokens,
+            tokens: args.max_total_tokens,
+            tool_calls: args.max_tool_calls,
             time: args.timeout,
-            ..Budget::default()
+            cost: args.max_cost,
         })
+        .compact_at(args.compact_at)
         .max_tokens(args.max_tokens as usize)
         .thinking(!args.no_thinking)
         .sampling(Sampling {
@@ -63,6 +71,15 @@ pub async fn agent(
             seed: args.seed,
             ..makers
         });
+    if let Some(price) = price {
+        builder = builder.price(price);
+    }
+    if let Some(tokens) = args.max_context {
+        builder = builder.max_context(tokens as usize);
+    }
+    if let Some(schema) = schema {
+        builder = builder.answer_schema(schema);
+    }
     for server in &servers {
         builder = builder.source(Arc::clone(server) as _);
     }
@@ -73,6 +90,16 @@ pub async fn agent(
         builder = builder.sessions(paths::sessions_dir()?);
     }
     Ok((builder, servers))
+}
+
+/// The JSON Schema in a file.
+fn schema(path: &Path) -> Result<Value, Failure> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the schema `{}`", path.display()))
+        .map_err(Failure::usage)?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("the schema `{}` is not JSON", path.display()))
+        .map_err(Failure::usage)
 }
 
 async fn engine_of(args: &AgentArgs, progress: &Progress) -> Result<Arc<dyn Engine>, Failure> {

@@ -3,13 +3,14 @@
 
 use async_trait::async_trait;
 use glm_agent_tools::{Tool, ToolOutput, text};
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Driver, requested};
+use super::Driver;
 use crate::{
     Error,
-    event::{CallId, EventKind, Status, StopReason},
-    state::{Pending, PlannedCall},
+    event::{CallId, Event, EventKind, Status, StopReason},
+    state::{Pending, PlannedCall, Step},
 };
 
 /// Somebody who can answer calls that wait.
@@ -45,27 +46,22 @@ pub enum Answer {
 }
 
 impl Driver<'_> {
-    /// Goes on with a run that waits for somebody.
+    /// Goes on with a run that waits for somebody, or that another process left in the
+    /// middle.
     pub(crate) async fn answer(mut self, answers: Vec<(CallId, Answer)>) -> Result<(), Error> {
-        self.take_up()?;
+        self.begin()?;
         self.agent.resume_tools(self.session).await;
+        if self.state.is_running() {
+            return self.go_on(answers).await;
+        }
         let pending = self.state.pending();
         if pending.is_empty() {
             return Err(Error::NothingPending {
                 id: self.session.id().to_owned(),
             });
         }
-        let mut kinds = Vec::new();
-        for (id, answer) in answers {
-            let call = pending.iter().find(|call| call.id == id);
-            let call = call.ok_or_else(|| Error::NotPending {
-                call: id,
-                pending: pending.iter().map(|call| call.id.clone()).collect(),
-            })?;
-            kinds.push(self.event_of(call, answer)?);
-        }
         // Only when all of them are fine does any count.
-        for kind in kinds {
+        for kind in self.events_of(&pending, answers)? {
             self.append(kind)?;
         }
         if let Some(call) = self.state.pending().first().cloned() {
@@ -79,6 +75,48 @@ impl Driver<'_> {
             self.append(kind)?;
         }
         self.finish().await
+    }
+
+    /// Goes on with a run that was left in the middle. Calls that were under way run
+    /// again if that does no harm; the others need consent, which `answers` may give.
+    async fn go_on(mut self, answers: Vec<(CallId, Answer)>) -> Result<(), Error> {
+        let now = Timestamp::now();
+        let mut resumed = self.state.clone();
+        resumed.apply(&Event {
+            seq: self.session.events().len() as u64,
+            time: now,
+            kind: EventKind::Resumed,
+        });
+        let kinds = self.events_of(&resumed.under_way(), answers)?;
+        let asked = match self.next(&resumed, now) {
+            Step::AwaitApproval(calls) => calls,
+            _ => Vec::new(),
+        };
+        self.append(EventKind::Resumed)?;
+        for (PlannedCall { id, .. }, reason) in asked {
+            self.append(EventKind::ApprovalRequested { id, reason })?;
+        }
+        for kind in kinds {
+            self.append(kind)?;
+        }
+        self.finish().await
+    }
+
+    /// The events that tell of answers to calls that wait.
+    fn events_of(
+        &self,
+        pending: &[Pending],
+        answers: Vec<(CallId, Answer)>,
+    ) -> Result<Vec<EventKind>, Error> {
+        let event = |(id, answer)| {
+            let call = pending.iter().find(|call| call.id == id);
+            let call = call.ok_or_else(|| Error::NotPending {
+                call: id,
+                pending: pending.iter().map(|call| call.id.clone()).collect(),
+            })?;
+            self.event_of(call, answer)
+        };
+        answers.into_iter().map(event).collect()
     }
 
     /// Asks for consent to calls, one after the other.
@@ -131,7 +169,7 @@ impl Driver<'_> {
     pub(super) async fn ask_for_results(&mut self, calls: Vec<PlannedCall>) -> Result<(), Error> {
         for call in &calls {
             if !self.state.is_awaited(&call.id) {
-                self.append(requested(call))?;
+                self.append(call.requested())?;
             }
         }
         for PlannedCall { id, call, .. } in calls {

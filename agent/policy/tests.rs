@@ -44,9 +44,32 @@ fn judge(policy: &Policy, call: &Facts, outside: bool, consented: bool) -> Verdi
     let now = Circumstances {
         outside,
         consented,
+        interrupted: false,
         known: &known,
     };
     policy.judge(call, now)
+}
+
+#[test]
+fn a_call_that_was_under_way_runs_again_only_if_that_does_no_harm() {
+    let known = Known::default();
+    let now = Circumstances {
+        outside: true,
+        consented: true,
+        interrupted: true,
+        known: &known,
+    };
+    let once = call("send", NETWORK);
+    let again = Facts {
+        idempotent: true,
+        ..once.clone()
+    };
+    let of = |mode: Mode, call: &Facts| Policy::from(mode).judge(call, now);
+    assert_eq!(of(Mode::Ask, &again), Verdict::Run(None));
+    let reason = "the program ended during this call, and it may have taken effect";
+    assert_eq!(of(Mode::Auto, &once), Verdict::Ask(reason.into()));
+    let denied = Verdict::Deny(format!("this call was not run: {reason}"));
+    assert_eq!(of(Mode::Never, &once), denied);
 }
 
 fn rules(toml: &str) -> Policy {
@@ -243,6 +266,7 @@ fn facts_come_from_the_tool() {
             hosts: vec!["example.com".into()],
             sends: true,
             external: false,
+            idempotent: true,
         }
     );
     let weather = Tool::new("w", "d", |_: Value, _: ToolContext| async { Ok("") })

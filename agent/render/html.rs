@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::transcript::{Transcript, counted, duration, ending, visible};
+use super::transcript::{Transcript, counted, duration, ending, money, visible};
 use crate::{Event, StopReason, files};
 use image::Images;
 
@@ -96,6 +96,7 @@ fn head(transcript: &Transcript<'_>, title: &str) -> Markup {
                 (number(usage.prompt_tokens)) " read " small { "(" (number(usage.cached_tokens)) " cached)" }
                 ", " (number(usage.completion_tokens)) " written"
             }))
+            @if let Some(cost) = transcript.cost { (fact("Cost", html! { (money(cost)) })) }
             @if let Some(tools) = transcript.started.as_ref().map(|started| &started.tools) {
                 @if !tools.is_empty() {
                     (fact("Tools", html! {

@@ -3,7 +3,7 @@
 use glm_agent_tools::text::size;
 
 use super::transcript::{
-    Call, Exchange, Item, Reply, Transcript, counted, duration, ending, visible,
+    Call, Exchange, Item, Reply, Transcript, counted, duration, ending, money, visible,
 };
 use crate::{
     Event,
@@ -61,6 +61,9 @@ fn facts(transcript: &Transcript<'_>) -> String {
         usage.completion_tokens,
         counted(transcript.replies, "reply", "replies"),
     ));
+    if let Some(cost) = transcript.cost {
+        rows.push(format!("Cost: {}", money(cost)));
+    }
     rows.push(format!("Outcome: {}", ending(transcript.outcome)));
     let rows: Vec<_> = rows.iter().map(|row| format!("- {row}")).collect();
     rows.join("\n")
@@ -70,6 +73,10 @@ fn add_exchange(blocks: &mut Vec<String>, exchange: &Exchange<'_>) {
     if let Some(message) = exchange.message {
         blocks.extend(["## User".to_owned(), quoted(message)]);
     }
+    if let Some(schema) = exchange.schema {
+        let schema = fenced(&visible(&format!("{schema:#}")));
+        blocks.push(folded("The form of the answer", &[schema]));
+    }
     for item in &exchange.items {
         match item {
             Item::Reply(reply) => add_reply(blocks, reply),
@@ -78,6 +85,15 @@ fn add_exchange(blocks: &mut Vec<String>, exchange: &Exchange<'_>) {
                 let names: Vec<_> = names.iter().map(|name| code(name)).collect();
                 blocks.push(format!("Tools on offer from here on: {}", names.join(", ")));
             }
+            Item::Rejected(reason) => {
+                let reason = fenced(&visible(reason));
+                blocks.extend(["**Answer sent back**".to_owned(), reason]);
+            }
+            Item::Compacted(compaction) => {
+                let brief = fenced(&visible(compaction.brief));
+                blocks.push(folded(&compaction.text(), &[brief]));
+            }
+            Item::Resumed => blocks.push("The run was cut off here, and gone on with.".to_owned()),
             Item::End(end) => {
                 if let Some(error) = end.error {
                     let how = ending(Some(end.reason));

@@ -11,7 +11,7 @@ use glm_agent_tools::{
 };
 use serde_json::Value;
 
-use super::sources;
+use super::{sources, transcript::shorter};
 use crate::{
     Event, EventKind, Observer, Status,
     citation::{Citing, Piece, References},
@@ -347,7 +347,7 @@ impl<W: Write + Send> Observer for Terminal<W> {
                 self.refusal(id, reason);
             }
             EventKind::Denied { id, reason } => self.refusal(id, reason),
-            EventKind::UserMessage { content } if self.words == Words::Whole => {
+            EventKind::UserMessage { content, .. } if self.words == Words::Whole => {
                 let shown = format!("› {}", printable(content));
                 self.line(&self.style.bold(&shown));
             }
@@ -363,6 +363,26 @@ impl<W: Write + Send> Observer for Terminal<W> {
                     let line = format!("  ✗ {}", printable(error));
                     self.line(&self.style.red(&line));
                 }
+            }
+            EventKind::AnswerRejected { reason } => {
+                let lines: Vec<&str> = reason.lines().collect();
+                self.outcome(Status::Error, &lines, "");
+            }
+            EventKind::Compacted {
+                tokens_before,
+                tokens_after,
+                summary_by,
+                ..
+            } => {
+                let shorter = shorter(*summary_by, *tokens_before, *tokens_after);
+                self.line(&self.style.dim(&format!("· {shorter}")));
+            }
+            EventKind::Resumed => {
+                // Nothing comes any more of the calls that were under way.
+                self.open.clear();
+                self.several = false;
+                self.live.clear();
+                self.line(&self.style.dim("· gone on with"));
             }
             EventKind::SessionStarted { .. }
             | EventKind::ToolsChanged { .. }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     Event, EventKind, Status, StopReason,
     citation::{Cited, Citing, in_one_line},
-    event::is_by_user,
+    event::{Cause, Summarist, is_by_user},
     state::answer_of,
 };
 
@@ -26,8 +26,10 @@ pub(super) struct Transcript<'e> {
     /// When its first and its last event happened.
     pub span: Option<Span>,
     pub exchanges: Vec<Exchange<'e>>,
-    /// Of all replies.
+    /// Of all replies and summaries.
     pub usage: Usage,
+    /// What they cost, where the model has a price.
+    pub cost: Option<f64>,
     pub replies: usize,
     pub calls: usize,
     /// How the last run ended; `None` while it goes on.
@@ -59,6 +61,8 @@ impl Span {
 #[derive(Debug)]
 pub(super) struct Exchange<'e> {
     pub message: Option<&'e str>,
+    /// The JSON Schema that the answer must fit.
+    pub schema: Option<&'e Value>,
     pub items: Vec<Item<'e>>,
 }
 
@@ -69,6 +73,11 @@ pub(super) enum Item<'e> {
     ByHand(Call<'e>),
     /// Other tools were offered.
     Tools(Vec<&'e str>),
+    /// The answer was not in the form that was asked for.
+    Rejected(&'e str),
+    Compacted(Compaction<'e>),
+    /// Another process goes on.
+    Resumed,
     End(End<'e>),
 }
 
@@ -115,6 +124,15 @@ pub(super) struct Outcome<'e> {
     pub status: Status,
     pub outside: bool,
     pub output: &'e ToolOutput,
+}
+
+#[derive(Debug)]
+pub(super) struct Compaction<'e> {
+    /// What the model reads from there on in the place of what was before.
+    pub brief: &'e str,
+    cause: Cause,
+    by: Summarist,
+    tokens: (u64, u64),
 }
 
 #[derive(Debug)]
@@ -198,10 +216,14 @@ impl<'e> Reader<'e> {
                 let names = tools.iter().map(|tool| tool.name()).collect();
                 self.add(Item::Tools(names));
             }
-            EventKind::UserMessage { content } => {
+            EventKind::UserMessage {
+                content,
+                answer_schema,
+            } => {
                 self.transcript.outcome = None;
                 self.transcript.exchanges.push(Exchange {
                     message: Some(content),
+                    schema: answer_schema.as_ref(),
                     items: Vec::new(),
                 });
             }
@@ -211,9 +233,11 @@ impl<'e> Reader<'e> {
                 raw,
                 finish,
                 usage,
+                cost,
                 limit,
+                ..
             } => {
-                self.transcript.usage += *usage;
+                self.spent(*usage, *cost);
                 self.transcript.replies += 1;
                 let thoughts = segments.iter().filter_map(|segment| match segment {
                     Segment::Reasoning { text } => Some(text.as_str()),
@@ -240,6 +264,31 @@ impl<'e> Reader<'e> {
                 self.places
                     .extend(places.map(|(call, id)| (id, (exchange, item, call))));
             }
+            EventKind::AnswerRejected { reason } => {
+                self.add(Item::Rejected(reason));
+            }
+            EventKind::Compacted {
+                brief,
+                cause,
+                summary_by,
+                tokens_before,
+                tokens_after,
+                usage,
+                cost,
+                ..
+            } => {
+                self.spent(*usage, *cost);
+                self.add(Item::Compacted(Compaction {
+                    brief,
+                    cause: *cause,
+                    by: *summary_by,
+                    tokens: (*tokens_before, *tokens_after),
+                }));
+            }
+            EventKind::Resumed => {
+                self.transcript.outcome = None;
+                self.add(Item::Resumed);
+            }
             EventKind::ApprovalRequested { id, reason } => {
                 self.decided(id, Decision::Asked(reason));
             }
@@ -249,6 +298,7 @@ impl<'e> Reader<'e> {
                 always,
             } => {
                 let changed = arguments.is_some();
+                self.transcript.outcome = None;
                 self.decided(
                     id,
                     Decision::Approved {
@@ -303,6 +353,18 @@ impl<'e> Reader<'e> {
         }
     }
 
+    fn spent(&mut self, usage: Usage, cost: Option<f64>) {
+        let Transcript {
+            usage: all,
+            cost: whole,
+            ..
+        } = &mut self.transcript;
+        *all += usage;
+        if let Some(cost) = cost {
+            *whole.get_or_insert_default() += cost;
+        }
+    }
+
     /// The calls of a reply. In one that was to do without tools, none counts.
     fn written(&mut self, segments: &'e [Segment], without_tools: bool) -> Vec<Call<'e>> {
         let calls = segments.iter().filter_map(|segment| match segment {
@@ -331,6 +393,7 @@ impl<'e> Reader<'e> {
         if exchanges.is_empty() {
             exchanges.push(Exchange {
                 message: None,
+                schema: None,
                 items: Vec::new(),
             });
         }
@@ -360,7 +423,11 @@ impl<'e> Reader<'e> {
         {
             Item::Reply(reply) => reply.calls.get_mut(call),
             Item::ByHand(call) => Some(call),
-            Item::Tools(_) | Item::End(_) => None,
+            Item::Tools(_)
+            | Item::Rejected(_)
+            | Item::Compacted(_)
+            | Item::Resumed
+            | Item::End(_) => None,
         }
     }
 }
@@ -392,6 +459,36 @@ impl Decision<'_> {
             Self::Rejected(reason) => format!("rejected: {reason}"),
         }
     }
+}
+
+impl Compaction<'_> {
+    /// What it says to people.
+    pub fn text(&self) -> String {
+        let why = match self.cause {
+            Cause::Window => "The conversation outgrew the model's window",
+            Cause::Asked => "The conversation was compacted as asked",
+        };
+        let (before, after) = self.tokens;
+        format!("{why}: {}", shorter(self.by, before, after))
+    }
+}
+
+/// What the model reads after a compaction, as people say it.
+pub(super) fn shorter(by: Summarist, before: u64, after: u64) -> String {
+    let what = match by {
+        Summarist::Model => "the model's summary",
+        Summarist::Rule => "a short list",
+    };
+    format!(
+        "the model now reads {what} in the place of earlier turns: {after} tokens, not {before}"
+    )
+}
+
+/// An amount of money, in the currency of the model's price.
+pub(super) fn money(amount: f64) -> String {
+    // Prices are per million tokens: single replies cost fractions of a cent.
+    let text = format!("{amount:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 impl Call<'_> {
@@ -440,6 +537,11 @@ pub(super) fn ending(reason: Option<StopReason>) -> &'static str {
         Some(StopReason::Answered) => "answered",
         Some(StopReason::StepLimit) => "limit of steps reached",
         Some(StopReason::TokenLimit) => "limit of tokens reached",
+        Some(StopReason::PromptTokenLimit) => "limit of tokens read reached",
+        Some(StopReason::CompletionTokenLimit) => "limit of tokens written reached",
+        Some(StopReason::TotalTokenLimit) => "limit of all tokens reached",
+        Some(StopReason::ToolCallLimit) => "limit of calls reached",
+        Some(StopReason::CostLimit) => "limit of cost reached",
         Some(StopReason::TimeLimit) => "time limit reached",
         Some(StopReason::ApprovalNeeded) => "waits for consent",
         Some(StopReason::ResultNeeded) => "waits for a result",

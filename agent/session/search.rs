@@ -57,7 +57,7 @@ impl Session {
 
 fn place(id: &str, event: &Event, words: &[String]) -> Option<Place> {
     let (by, text) = match &event.kind {
-        EventKind::UserMessage { content } => ("user", content.clone()),
+        EventKind::UserMessage { content, .. } => ("user", content.clone()),
         EventKind::ModelTurn { segments, .. } => ("assistant", answer_of(segments)),
         EventKind::ToolResult { name, output, .. } => {
             let more = output.more.iter().map(|seen| seen.text.as_str());

@@ -112,6 +112,8 @@ impl Summary {
                     self.event(line)?;
                 }
             }
+            // A run that waited goes on.
+            "approved" | "resumed" => self.outcome = None,
             "session_started" | "run_ended" => self.event(line)?,
             _ => {}
         }
@@ -121,7 +123,7 @@ impl Summary {
     fn event(&mut self, line: &[u8]) -> serde_json::Result<()> {
         match serde_json::from_slice::<Event>(line)?.kind {
             EventKind::SessionStarted { model, .. } => self.model = Some(model),
-            EventKind::UserMessage { content } => self.task = Some(content),
+            EventKind::UserMessage { content, .. } => self.task = Some(content),
             EventKind::RunEnded { reason, .. } => self.outcome = Some(reason),
             _ => {}
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Rules, Run, State, Step, Turn};
 use crate::{
-    event::CallId,
+    event::{CallId, EventKind},
     policy::{Circumstances, Verdict},
 };
 
@@ -24,6 +24,10 @@ pub(super) struct PendingCall {
     /// As the model wrote it.
     pub call: ToolCall,
     pub stage: Stage,
+    /// The arguments with which it ran when the process ended that made it.
+    pub interrupted: Option<Value>,
+    /// Whether it was made, be it by a process that ended.
+    pub made: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +54,18 @@ pub struct PlannedCall {
     pub allowed_by: Option<String>,
 }
 
+impl PlannedCall {
+    /// The event that the call is about to run.
+    pub fn requested(&self) -> EventKind {
+        EventKind::ToolCallRequested {
+            id: self.id.clone(),
+            name: self.call.name.clone(),
+            arguments: self.call.arguments.clone(),
+            allowed_by: self.allowed_by.clone(),
+        }
+    }
+}
+
 /// A call that will not run, as things stand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
@@ -59,6 +75,22 @@ pub struct Refusal {
     pub reason: String,
     /// The call, where it cannot run as it was written, and the model may repair it.
     pub misfit: Option<Box<ToolCall>>,
+}
+
+impl Refusal {
+    /// The event that tells of it.
+    pub fn into_event(self) -> EventKind {
+        let Self { id, reason, misfit } = self;
+        match misfit {
+            None => EventKind::Denied { id, reason },
+            Some(call) => EventKind::Rejected {
+                id,
+                name: call.name,
+                arguments: call.arguments,
+                reason,
+            },
+        }
+    }
 }
 
 /// A call that waits for somebody.
@@ -76,7 +108,10 @@ impl PendingCall {
     /// What is wanted of somebody, if anything is.
     pub fn awaited(&self) -> Option<Pending> {
         let (arguments, reason) = match &self.stage {
-            Stage::AwaitsConsent(reason) => (&self.call.arguments, Some(reason.clone())),
+            Stage::AwaitsConsent(reason) => {
+                let arguments = self.interrupted.as_ref().unwrap_or(&self.call.arguments);
+                (arguments, Some(reason.clone()))
+            }
             Stage::Running(arguments) => (arguments, None),
             Stage::Written | Stage::Approved(_) | Stage::Over => return None,
         };
@@ -87,6 +122,23 @@ impl PendingCall {
                 arguments: arguments.clone(),
             },
             reason,
+        })
+    }
+
+    /// The call as it was last made, if it has no result.
+    pub fn under_way(&self) -> Option<Pending> {
+        let arguments = match &self.stage {
+            Stage::Over => None,
+            Stage::Running(arguments) => Some(arguments),
+            _ => self.interrupted.as_ref(),
+        };
+        arguments.map(|arguments| Pending {
+            id: self.id.clone(),
+            call: ToolCall {
+                name: self.call.name.clone(),
+                arguments: arguments.clone(),
+            },
+            reason: Some("the program ended during this call".to_owned()),
         })
     }
 
@@ -143,6 +195,8 @@ impl State {
         let mut asked = Vec::new();
         let mut planned = Vec::new();
         let mut last_call = run.last_call.clone();
+        let budget = rules.budget.tool_calls;
+        let mut left = budget.map(|limit| limit.saturating_sub(run.spent.tool_calls));
         for (position, pending) in turn.calls.iter().enumerate() {
             if pending.stage == Stage::Over {
                 continue;
@@ -152,7 +206,19 @@ impl State {
                 refused.push(pending.refused(reason));
                 continue;
             }
-            match self.judged(run, pending, rules) {
+            let judged = self.judged(run, pending, rules);
+            let is_wanted = matches!(&judged, Ok((_, Verdict::Run(_) | Verdict::Ask(_))));
+            if is_wanted
+                && !pending.made
+                && let Some(left) = &mut left
+            {
+                if *left == 0 {
+                    refused.push(pending.refused(over_budget(budget)));
+                    continue;
+                }
+                *left -= 1;
+            }
+            match judged {
                 Ok((call, Verdict::Run(_))) => planned.push(call),
                 Ok((call, Verdict::Ask(reason))) => asked.push((call, reason)),
                 Ok((_, Verdict::Deny(reason))) => refused.push(pending.refused(reason)),
@@ -196,10 +262,17 @@ impl State {
         if let Stage::Approved(Some(arguments)) | Stage::Running(arguments) = &pending.stage {
             return Ok((planned(arguments.clone(), None), Verdict::Run(None)));
         }
+        if let Some(arguments) = &pending.interrupted {
+            let verdict = match &pending.stage {
+                Stage::Approved(_) => Verdict::Run(None),
+                _ => self.verdict(pending, arguments, rules),
+            };
+            return Ok((planned(arguments.clone(), None), verdict));
+        }
         let name = &pending.call.name;
         let arguments = (rules.check)(&pending.call).map_err(|misfit| {
             let mut reason = format!("error: {misfit}");
-            if run.repairs.times_with(name, run.steps) >= TRIES {
+            if run.repairs.times_with(name, run.spent.steps) >= TRIES {
                 reason.push_str(
                     "\nthis was the third such call and there is no further try: answer with what \
                      you have, and say what you could not find out",
@@ -213,21 +286,35 @@ impl State {
         if pending.stage == Stage::Approved(None) {
             return Ok((planned(arguments, None), Verdict::Run(None)));
         }
-        let facts = (rules.facts)(name, &arguments);
-        let verdict = rules.policy.judge(
-            &facts,
-            Circumstances {
-                outside: self.outside,
-                consented: self.consented.contains(&(name.clone(), self.outside)),
-                known: &self.known,
-            },
-        );
+        let verdict = self.verdict(pending, &arguments, rules);
         let allowed_by = match &verdict {
             Verdict::Run(rule) => rule.clone(),
             Verdict::Ask(_) | Verdict::Deny(_) => None,
         };
         Ok((planned(arguments, allowed_by), verdict))
     }
+
+    /// What policy says of a call with these arguments, as things stand.
+    fn verdict(&self, pending: &PendingCall, arguments: &Value, rules: &Rules<'_>) -> Verdict {
+        let name = &pending.call.name;
+        (rules.judge)(
+            &pending.id,
+            &(rules.facts)(name, arguments),
+            Circumstances {
+                outside: self.outside,
+                consented: self.consented.contains(&(name.clone(), self.outside)),
+                interrupted: pending.interrupted.is_some(),
+                known: &self.known,
+            },
+        )
+    }
+}
+
+fn over_budget(limit: Option<u32>) -> String {
+    format!(
+        "this call was not run: {} calls may be made, and they were; answer with what you have",
+        limit.unwrap_or_default()
+    )
 }
 
 /// Why a call is not made whatever it says, if so.

@@ -6,8 +6,13 @@ use glm_agent_tools::{Effects, ToolOutput};
 use proptest::prelude::*;
 use serde_json::json;
 
+use glm_agent_model::Usage;
+
 use super::*;
-use crate::{event::Status, policy::Mode};
+use crate::{
+    event::Status,
+    policy::{Mode, Policy},
+};
 
 const NETWORK: Effects = Effects {
     reads: false,
@@ -39,6 +44,7 @@ impl Log {
     fn asked() -> Self {
         Self::default().add(EventKind::UserMessage {
             content: "?".into(),
+            answer_schema: None,
         })
     }
 
@@ -63,7 +69,9 @@ impl Log {
                 cached_tokens: 0,
                 completion_tokens: 1,
             },
+            cost: None,
             limit,
+            result_chars: None,
         })
     }
 
@@ -101,7 +109,12 @@ impl Log {
     ) -> Step {
         State::fold(&self.0).next(&Rules {
             budget,
-            policy: &mode.into(),
+            shared: None,
+            judge: &|_, facts, now| Policy::from(mode).judge(facts, now),
+            answer: &|answer| match answer {
+                "{}" => Ok("{ }".to_owned()),
+                _ => Err("it is not {}".to_owned()),
+            },
             tool_choice,
             check: &|call| match &call.arguments {
                 Value::Null => Err(Misfit::Arguments("no arguments".into())),
@@ -225,7 +238,7 @@ fn each_limit_asks_for_a_last_word_and_then_ends_the_run() {
             },
         ),
         (
-            StopReason::TokenLimit,
+            StopReason::TotalTokenLimit,
             Budget {
                 tokens: Some(11),
                 ..Budget::default()
@@ -254,6 +267,197 @@ fn each_limit_asks_for_a_last_word_and_then_ends_the_run() {
         Some(StopReason::StepLimit),
     );
     assert_eq!(over.plain(), done("So far: 1", StopReason::StepLimit, None));
+}
+
+#[test]
+fn tokens_and_money_have_limits_of_their_own() {
+    let spent = Log::asked()
+        .turn(vec![Segment::Call(call(1))])
+        .result("call_1", false);
+    for (budget, reason) in [
+        (
+            Budget {
+                prompt_tokens: Some(10),
+                ..Budget::default()
+            },
+            Some(StopReason::PromptTokenLimit),
+        ),
+        (
+            Budget {
+                completion_tokens: Some(1),
+                ..Budget::default()
+            },
+            Some(StopReason::CompletionTokenLimit),
+        ),
+        (
+            Budget {
+                completion_tokens: Some(2),
+                cost: Some(0.1),
+                ..Budget::default()
+            },
+            None,
+        ),
+        (
+            Budget {
+                cost: Some(0.0),
+                ..Budget::default()
+            },
+            Some(StopReason::CostLimit),
+        ),
+    ] {
+        let Step::Generate { limit, .. } = spent.next(budget, Mode::Auto, Effects::default())
+        else {
+            unreachable!("{budget:?}")
+        };
+        assert_eq!(limit, reason, "{budget:?}");
+    }
+}
+
+#[test]
+fn calls_over_the_limit_are_refused_and_then_the_model_must_answer() {
+    let budget = Budget {
+        tool_calls: Some(1),
+        ..Budget::default()
+    };
+    let next = |log: &Log| log.next(budget, Mode::Auto, Effects::default());
+    let log = Log::asked().turn(vec![Segment::Call(call(1)), Segment::Call(call(2))]);
+    let Step::Refuse(refused) = next(&log) else {
+        unreachable!("{:?}", next(&log))
+    };
+    assert_eq!(
+        refused,
+        [Refusal {
+            id: "call_2".into(),
+            reason: "this call was not run: 1 calls may be made, and they were; answer with what \
+                     you have"
+                .into(),
+            misfit: None,
+        }]
+    );
+    let log = refused
+        .into_iter()
+        .fold(log, |log, call| log.add(call.into_event()));
+    assert_eq!(next(&log), Step::CallTools(vec![planned("call_1", 1)]));
+    let log = log
+        .add(planned("call_1", 1).requested())
+        .result("call_1", false);
+    let limit = Some(StopReason::ToolCallLimit);
+    let last = Step::Generate {
+        limit,
+        tool_choice: ToolChoice::None,
+    };
+    assert_eq!(next(&log), last);
+}
+
+#[test]
+fn a_run_may_make_all_calls_that_it_has() {
+    let budget = Budget {
+        tool_calls: Some(1),
+        ..Budget::default()
+    };
+    let log = Log::asked()
+        .turn(vec![Segment::Call(call(1))])
+        .add(planned("call_1", 1).requested())
+        .result("call_1", false);
+    let next = log.next(budget, Mode::Auto, Effects::default());
+    assert_eq!(next, generate());
+}
+
+/// A question that wants `{}`.
+fn asked_in_form() -> Log {
+    Log::default().add(EventKind::UserMessage {
+        content: "?".into(),
+        answer_schema: Some(json!({})),
+    })
+}
+
+#[test]
+fn an_answer_in_a_form_is_given_in_that_form() {
+    let log = asked_in_form().turn(vec![Segment::text("{}")]);
+    assert_eq!(log.plain(), done("{ }", StopReason::Answered, None));
+}
+
+#[test]
+fn an_answer_that_does_not_fit_is_repaired_twice() {
+    let mut log = asked_in_form();
+    for _ in 0..2 {
+        log = log.turn(vec![Segment::text("[]")]);
+        let reason = "error: it is not {}".to_owned();
+        assert_eq!(log.plain(), Step::RejectAnswer(reason.clone()));
+        log = log.add(EventKind::AnswerRejected { reason });
+        assert_eq!(log.plain(), generate());
+    }
+    let right = Log(log.0.clone()).turn(vec![Segment::text("{}")]);
+    assert_eq!(right.plain(), done("{ }", StopReason::Answered, None));
+    let wrong = log.turn(vec![Segment::text("[]")]);
+    let failed = done("", StopReason::Failed, Some("it is not {}"));
+    assert_eq!(wrong.plain(), failed);
+}
+
+#[test]
+fn a_last_word_that_does_not_fit_is_no_answer() {
+    let last = |text: &str| {
+        let limit = Some(StopReason::StepLimit);
+        asked_in_form().reply(vec![Segment::text(text)], &[], Finish::Stop, limit)
+    };
+    assert_eq!(last("{}").plain(), done("{ }", StopReason::StepLimit, None));
+    let error = "a limit was reached, and the last answer is no answer: it is not {}";
+    assert_eq!(
+        last("[]").plain(),
+        done("", StopReason::Failed, Some(error))
+    );
+}
+
+#[test]
+fn a_call_that_was_under_way_is_judged_again() {
+    let log = Log::asked()
+        .turn(vec![Segment::Call(call(1))])
+        .add(planned("call_1", 1).requested());
+    assert_eq!(log.plain(), Step::CallTools(vec![planned("call_1", 1)]));
+    let log = log.add(EventKind::Resumed);
+    let reason = "the program ended during this call, and it may have taken effect";
+    let asked = Step::AwaitApproval(vec![(planned("call_1", 1), reason.into())]);
+    assert_eq!(log.plain(), asked);
+    // Asked for, it still waits, whatever policy says of such calls otherwise.
+    let log = log.add(EventKind::ApprovalRequested {
+        id: "call_1".into(),
+        reason: reason.into(),
+    });
+    assert_eq!(log.plain(), asked);
+    let approved = Log(log.0.clone()).add(EventKind::Approved {
+        id: "call_1".into(),
+        arguments: None,
+        always: false,
+    });
+    assert_eq!(
+        approved.plain(),
+        Step::CallTools(vec![planned("call_1", 1)])
+    );
+    let given_up = State::fold(&log.0).close(StopReason::Interrupted, None, "s");
+    assert_eq!(
+        given_up.first(),
+        Some(&EventKind::Denied {
+            id: "call_1".into(),
+            reason: "the run was stopped during this call; it may have taken effect".into(),
+        })
+    );
+}
+
+#[test]
+fn the_time_that_nobody_worked_does_not_count() {
+    let budget = Budget {
+        time: Some(Duration::from_secs(10)),
+        ..Budget::default()
+    };
+    let mut log = Log::asked();
+    log.0.push(Event {
+        seq: 1,
+        time: at(1000),
+        kind: EventKind::Resumed,
+    });
+    let state = State::fold(&log.0);
+    assert_eq!(state.deadline(&budget), Some(at(1010)));
+    assert_eq!(state.elapsed(), Duration::ZERO);
 }
 
 #[test]
@@ -422,6 +626,7 @@ fn closing_a_run_gives_every_open_call_a_result() {
                     cached_tokens: 0,
                     completion_tokens: 1,
                 },
+                cost: None,
                 steps: 1,
                 pending: vec![],
                 sources: vec![],
@@ -438,7 +643,8 @@ fn events() -> impl Strategy<Value = Vec<EventKind>> {
     let id = || "call_[1-4]";
     let one = prop_oneof![
         Just(EventKind::UserMessage {
-            content: "?".into()
+            content: "?".into(),
+            answer_schema: None,
         }),
         (0..3_u32, any::<bool>(), any::<bool>()).prop_map(|(calls, text, bad)| {
             let mut segments: Vec<_> = (0..calls).map(|n| Segment::Call(call(n))).collect();
@@ -451,7 +657,9 @@ fn events() -> impl Strategy<Value = Vec<EventKind>> {
                 raw: "r".into(),
                 finish: Finish::Stop,
                 usage: Usage::default(),
+                cost: None,
                 limit: None,
+                result_chars: None,
             }
         }),
         (id(), any::<bool>()).prop_map(|(id, always)| EventKind::Approved {
@@ -468,6 +676,7 @@ fn events() -> impl Strategy<Value = Vec<EventKind>> {
             reason: StopReason::ApprovalNeeded,
             error: None,
             usage: Usage::default(),
+            cost: None,
             steps: 0,
             pending: vec![],
             sources: vec![],

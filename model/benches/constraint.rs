@@ -58,6 +58,7 @@ fn request(content: &str) -> Request {
         sampling: Sampling::default(),
         max_tokens: 64,
         tool_choice: ToolChoice::Auto,
+        answer_schema: None,
         cancel: Default::default(),
     }
 }

@@ -179,7 +179,9 @@ impl Engine for Local {
         let tools = &request.conversation.tools;
         let profile = self.profile.of(&request.conversation);
         let offered = grammar::compile::expressible(profile, tools);
-        let grammar = grammar::lark(profile, &offered, &request.tool_choice)?;
+        let schema = request.answer_schema.as_ref();
+        let answer = grammar::compile::expressible_answer(profile, schema);
+        let grammar = grammar::lark(profile, &offered, &request.tool_choice, answer)?;
         let (constraint, parser) = match grammar {
             Some(grammar) => (
                 Constraint::Lark(grammar),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 
 use super::{Delta, Engine, Finish, Request, Usage, assemble::Assembler};
-use crate::{Conversation, Error, Message, Profile, parse::Parser, prompt};
+use crate::{Conversation, Error, Profile, parse::Parser, prompt};
 
 /// Replays replies in order. Every conversation starts at the first: how far
 /// one has come is read off the replies it contains, so any number of them can
@@ -17,7 +17,11 @@ pub struct Scripted {
     source: String,
     profile: &'static Profile,
     replies: Vec<String>,
+    context_length: usize,
 }
+
+/// GLM-4-9B-Chat's.
+const CONTEXT_LENGTH: usize = 131_072;
 
 /// Characters in a piece of the stream: few, so that whatever reads it meets
 /// names and tokens that are cut.
@@ -31,7 +35,16 @@ impl Scripted {
             source: "of this program".to_owned(),
             profile: Profile::by_name("glm4")?,
             replies: replies.into_iter().map(Into::into).collect(),
+            context_length: CONTEXT_LENGTH,
         })
+    }
+
+    /// Sets how many tokens prompt and reply may have together; otherwise, as many as
+    /// GLM-4-9B-Chat takes.
+    #[must_use]
+    pub fn with_context_length(mut self, tokens: usize) -> Self {
+        self.context_length = tokens;
+        self
     }
 
     /// Reads the replies from a file: one JSON string a line.
@@ -71,9 +84,8 @@ impl Engine for Scripted {
         self.profile
     }
 
-    /// GLM-4-9B-Chat's.
     fn context_length(&self) -> usize {
-        131_072
+        self.context_length
     }
 
     /// There is no tokenizer: a token is counted for every four bytes.
@@ -82,24 +94,30 @@ impl Engine for Scripted {
         Ok(tokens(&prompt::to_text(&pieces)))
     }
 
+    fn can_improvise(&self) -> bool {
+        false
+    }
+
     async fn generate(
         &self,
         request: Request,
     ) -> Result<BoxStream<'static, Result<Delta, Error>>, Error> {
-        let messages = &request.conversation.messages;
-        let position = messages
-            .iter()
-            .filter(|message| matches!(message, Message::Assistant { .. }))
-            .count();
+        let prompt_tokens = self.count_tokens(&request.conversation)?;
+        if prompt_tokens >= self.context_length {
+            return Err(Error::PromptTooLong {
+                tokens: prompt_tokens,
+                limit: self.context_length,
+            });
+        }
         let reply = self
             .replies
-            .get(position)
+            .get(request.conversation.replies())
             .ok_or_else(|| Error::ScriptOver {
                 source_name: self.source.clone(),
                 replies: self.replies.len(),
             })?;
         let usage = Usage {
-            prompt_tokens: self.count_tokens(&request.conversation)? as u64,
+            prompt_tokens: prompt_tokens as u64,
             cached_tokens: 0,
             completion_tokens: tokens(reply) as u64,
         };
@@ -131,7 +149,7 @@ fn tokens(text: &str) -> usize {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::{Reply, Sampling, Segment, ToolChoice};
+    use crate::{Message, Reply, Sampling, Segment, ToolChoice};
     use tokio_util::sync::CancellationToken;
 
     fn request(replies_so_far: usize, cancel: CancellationToken) -> Request {
@@ -146,6 +164,7 @@ mod tests {
             sampling: Sampling::default(),
             max_tokens: 100,
             tool_choice: ToolChoice::Auto,
+            answer_schema: None,
             cancel,
         }
     }
@@ -178,6 +197,24 @@ mod tests {
             error.to_string(),
             "the script of this program has 2 replies, and one more was asked for"
         );
+    }
+
+    #[test]
+    fn a_script_goes_on_after_replies_that_are_no_longer_shown() {
+        let engine = Scripted::new(["\nfirst<|user|>", "\nsecond<|user|>"]).unwrap();
+        let mut request = request(0, CancellationToken::new());
+        request.conversation.left_out = 1;
+        let reply = last(deltas(&engine, request).unwrap());
+        assert_eq!(reply.segments, [Segment::text("second")]);
+    }
+
+    #[test]
+    fn a_prompt_over_the_context_length_is_refused() {
+        let engine = Scripted::new(["\nfirst<|user|>"]).unwrap();
+        let tokens = engine.count_tokens(&request(1, CancellationToken::new()).conversation);
+        let engine = engine.with_context_length(tokens.unwrap());
+        let error = deltas(&engine, request(1, CancellationToken::new())).unwrap_err();
+        assert!(matches!(error, Error::PromptTooLong { .. }), "{error}");
     }
 
     #[test]

@@ -50,10 +50,26 @@ pub fn expressible(profile: &Profile, tools: &[ToolSpec]) -> Vec<ToolSpec> {
         .collect()
 }
 
+/// The schema of an answer, if a grammar can express it.
+pub fn expressible_answer<'a>(profile: &Profile, schema: Option<&'a Value>) -> Option<&'a Value> {
+    let schema = schema?;
+    let grammar = lark(profile, &[], &ToolChoice::None, Some(schema)).ok()??;
+    match matcher(&grammar) {
+        Ok(_) => Some(schema),
+        Err(reason) => {
+            tracing::warn!(
+                "the answer's schema cannot be enforced while the model writes: {reason}; it is \
+                 checked afterwards"
+            );
+            None
+        }
+    }
+}
+
 /// Whether calls of this tool can be constrained, and why not.
 fn compiles(profile: &Profile, tool: &ToolSpec) -> Result<(), String> {
     let tools = std::slice::from_ref(tool);
-    let grammar = lark(profile, tools, &ToolChoice::Required).map_err(|e| e.to_string())?;
+    let grammar = lark(profile, tools, &ToolChoice::Required, None).map_err(|e| e.to_string())?;
     matcher(&grammar.unwrap_or_default()).map(drop)
 }
 
@@ -129,8 +145,12 @@ mod tests {
     /// Whether the grammar takes a whole reply, special tokens included.
     fn takes(profile: &str, choice: &ToolChoice, reply: &str) -> bool {
         let profile = Profile::by_name(profile).unwrap();
-        let grammar = lark(profile, &tools(), choice).unwrap().unwrap();
-        let mut matcher = matcher(&grammar).unwrap();
+        let grammar = lark(profile, &tools(), choice, None).unwrap().unwrap();
+        follows(&grammar, reply)
+    }
+
+    fn follows(grammar: &str, reply: &str) -> bool {
+        let mut matcher = matcher(grammar).unwrap();
         let mut rest = reply;
         while !rest.is_empty() {
             let special = SPECIAL.iter().position(|name| rest.starts_with(name));
@@ -172,6 +192,38 @@ mod tests {
                 "{profile} {choice:?}: {reply:?}"
             );
         }
+    }
+
+    #[test]
+    fn an_answer_fits_its_schema_or_is_not_written() {
+        let schema = json!({
+            "type": "object",
+            "properties": {"temp": {"type": "number"}, "sky": {"enum": ["clear", "grey"]}},
+            "required": ["temp"],
+        });
+        for (profile, call) in [
+            ("glm4", "clock\n{}<|observation|>"),
+            ("glm4.5", "\n<tool_call>clock\n</tool_call><|observation|>"),
+        ] {
+            let profile = Profile::by_name(profile).unwrap();
+            let grammar = lark(profile, &tools(), &ToolChoice::Auto, Some(&schema));
+            let grammar = grammar.unwrap().unwrap();
+            for (reply, is_taken) in [
+                ("\n{\"temp\": 21.5, \"sky\": \"grey\"}<|user|>", true),
+                ("\n{\"temp\": 1}<|user|>", true),
+                (call, true),
+                ("\n{\"sky\": \"grey\"}<|user|>", false),
+                ("\n{\"temp\": \"warm\"}<|user|>", false),
+                ("\n{\"temp\": 1} or so<|user|>", false),
+                ("\nIt is 21 degrees.<|user|>", false),
+            ] {
+                assert_eq!(follows(&grammar, reply), is_taken, "{reply:?}");
+            }
+        }
+        let odd = json!({"$ref": "#/nowhere"});
+        let profile = Profile::by_name("glm4").unwrap();
+        assert_eq!(expressible_answer(profile, Some(&odd)), None);
+        assert_eq!(expressible_answer(profile, Some(&schema)), Some(&schema));
     }
 
     #[test]
@@ -298,7 +350,7 @@ mod tests {
         let tool = ToolSpec::function("t", "T", schema);
         let profile = Profile::by_name("glm4").unwrap();
         let tools = expressible(profile, &[tool]);
-        let grammar = lark(profile, &tools, &ToolChoice::Required)
+        let grammar = lark(profile, &tools, &ToolChoice::Required, None)
             .unwrap()
             .unwrap();
         let takes = |value: &str| {
@@ -467,7 +519,7 @@ mod tests {
                 tools.push(hard.clone());
                 let loosened = expressible(profile, &tools);
                 assert_eq!(loosened[..3], tools[..3]);
-                let grammar = lark(profile, &loosened, &ToolChoice::Auto).unwrap();
+                let grammar = lark(profile, &loosened, &ToolChoice::Auto, None).unwrap();
                 assert!(matcher(&grammar.unwrap()).is_ok(), "{name}: {schema}");
             }
             let profile = Profile::by_name("glm4").unwrap();

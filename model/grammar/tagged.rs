@@ -1,13 +1,14 @@
 //! The constraint on replies in GLM-4.5's syntax: words without a
 //! `<tool_call>`, and calls whose keys and values are those of the schema, in
-//! its order.
+//! its order. Where words are asked for in a form, they are JSON, and nothing stands
+//! before a call.
 //!
 //! The tags are ordinary text to the grammar: GLM-4.5's tokenizer has a token
 //! for each, but none of them is special.
 
 use serde_json::{Map, Value};
 
-use super::{MOST_CALLS, constrained};
+use super::{MOST_CALLS, constrained, plain};
 use crate::{
     ToolChoice, ToolSpec,
     profile::{OBSERVATION, Reasoning, Tagged, USER},
@@ -20,10 +21,14 @@ pub fn lark(
     reasoning: Option<&Reasoning>,
     offered: &[&ToolSpec],
     choice: &ToolChoice,
+    answer: Option<&Value>,
 ) -> String {
     let body = match choice {
-        ToolChoice::Auto => "words | called",
         ToolChoice::None => "words",
+        ToolChoice::Auto if offered.is_empty() => "words",
+        ToolChoice::Auto if answer.is_some() => "words | chosen",
+        ToolChoice::Auto => "words | called",
+        ToolChoice::Required if answer.is_some() => "chosen",
         ToolChoice::Required => "called",
         ToolChoice::Tool(_) => "chosen",
     };
@@ -42,26 +47,38 @@ pub fn lark(
     };
     // What begins as thoughts is none of the words.
     let open = Reasoning::OPEN;
-    grammar += &format!(
-        "words: WORDS {USER}\nWORDS: /(?s:.*)/ & ~/(?s:.*{call}.*)/ & ~/\\n?{open}(?s:.*)/\n",
-        call = tag::CALL
-    );
+    grammar += &match answer {
+        None => format!(
+            "words: WORDS {USER}\nWORDS: /(?s:.*)/ & ~/(?s:.*{call}.*)/ & ~/\\n?{open}(?s:.*)/\n",
+            call = tag::CALL
+        ),
+        Some(schema) => format!("words: /\\n?/ %json {} {USER}\n", plain(schema)),
+    };
     if offered.is_empty() {
         return grammar;
     }
     let names: Vec<String> = (0..offered.len()).map(|n| format!("call_{n}")).collect();
+    let (called, until) = match answer {
+        None => (
+            "called: until_call calls\n",
+            format!(
+                "until_call[lazy]: UNTIL\nUNTIL: /(?s:.*){}/ & ~/\\n?{open}(?s:.*)/\n",
+                tag::CALL
+            ),
+        ),
+        // Nothing stands before a call.
+        Some(_) => ("", String::new()),
+    };
     grammar += &format!(
-        "called: until_call calls\n\
+        "{called}\
          chosen: /\\n?/ {first} calls\n\
          calls: call ({next} call){{0,{more}}} {OBSERVATION}\n\
-         until_call[lazy]: UNTIL\n\
-         UNTIL: /(?s:.*){call}/ & ~/\\n?{open}(?s:.*)/\n\
+         {until}\
          call: {names}\n\
          text[lazy]: /(?s:.*)/ {end}\n",
         first = quoted(tag::CALL),
         next = quoted(&format!("{}{}", syntax.newline, tag::CALL)),
         more = MOST_CALLS - 1,
-        call = tag::CALL,
         names = names.join(" | "),
         end = quoted(tag::VALUE_END),
     );

@@ -64,6 +64,7 @@ async fn memory_stays_bounded_over_many_requests() {
             sampling: Sampling::default(),
             max_tokens: 4,
             tool_choice: ToolChoice::Auto,
+            answer_schema: None,
             cancel: Default::default(),
         };
         let deltas: Vec<_> = local.generate(request).await.unwrap().collect().await;

@@ -62,20 +62,43 @@ fn a_task_over_the_limit_is_refused_with_both_numbers() {
     assert_eq!(say(&glm, &"a".repeat(3000)), too_long(3005));
 }
 
+fn log(glm: &Glm) -> Vec<serde_json::Value> {
+    let shown = run(glm, &["session", "show", "s", "--json"]);
+    assert_eq!((shown.stderr.as_str(), shown.code), ("", Some(0)));
+    parse(&shown.stdout)
+}
+
 #[test]
-fn a_session_that_outgrows_the_limit_keeps_what_was_said() {
+fn a_session_that_outgrows_the_window_is_compacted_and_keeps_what_was_said() {
     let glm = with_tiny("parity", &[]);
     let first = say(&glm, &"a".repeat(1000));
     // A random model answers until it is cut off.
     assert_eq!(first.code, Some(3), "{first:?}");
-    let log = |glm: &Glm| {
-        let shown = run(glm, &["session", "show", "s", "--json"]);
-        assert_eq!((shown.stderr.as_str(), shown.code), ("", Some(0)));
-        parse(&shown.stdout)
-    };
+    let before = log(&glm);
+    let second = say(&glm, &"b".repeat(1500));
+    assert_eq!(second.code, Some(3), "{second:?}");
+    let after = log(&glm);
+    assert_eq!(after[..before.len()], before);
+    let compacted = of_type(&after, "compacted");
+    assert_eq!(compacted.len(), 1, "{after:?}");
+    assert!(compacted[0]["tokens_before"].as_u64() > Some(2048));
+    let turns = of_type(&after, "model_turn");
+    assert_eq!(turns.len(), 2);
+    assert_eq!(
+        turns[1]["usage"]["prompt_tokens"],
+        compacted[0]["tokens_after"]
+    );
+}
+
+#[test]
+fn a_message_that_never_fits_is_refused_and_keeps_what_was_said() {
+    let glm = with_tiny("parity", &[]);
+    let first = say(&glm, &"a".repeat(1000));
+    // A random model answers until it is cut off.
+    assert_eq!(first.code, Some(3), "{first:?}");
     let before = log(&glm);
 
-    let second = say(&glm, &"b".repeat(1500));
+    let second = say(&glm, &"b".repeat(2100));
     let tokens = second.stderr.split_whitespace().nth(4).unwrap();
     assert_eq!(second, too_long(tokens.parse().unwrap()));
     let after = log(&glm);
@@ -98,7 +121,7 @@ fn a_session_that_outgrows_the_limit_keeps_what_was_said() {
         .into_iter()
         .map(|m| m["content"].clone())
         .collect();
-    assert_eq!(said, [json!("a".repeat(1000)), json!("b".repeat(1500))]);
+    assert_eq!(said, [json!("a".repeat(1000)), json!("b".repeat(2100))]);
 
     // What the hint says to do works.
     let new = run(

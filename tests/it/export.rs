@@ -110,6 +110,71 @@ fn a_session_is_exported_as_markdown() {
 }
 
 #[test]
+fn what_was_compacted_sent_back_and_gone_on_with_is_told() {
+    let glm = Glm::new();
+    let schema = json!({"type": "object", "required": ["sum"]});
+    let mut bad = turn(json!([{"type": "text", "text": "five"}]));
+    bad["cost"] = json!(0.25);
+    keep(
+        &glm,
+        "s",
+        vec![
+            started("s"),
+            json!({"type": "user_message", "content": "2 + 3?", "answer_schema": schema}),
+            bad,
+            json!({"type": "answer_rejected", "reason": "error: it is no JSON"}),
+            json!({
+                "type": "compacted", "from": 1, "brief": "```\n</details><b>Task</b>: add",
+                "result_chars": 100, "cause": "window", "summary_by": "rule",
+                "tokens_before": 900, "tokens_after": 300, "cost": 0.0005,
+                "usage": {"prompt_tokens": 600, "cached_tokens": 0, "completion_tokens": 40},
+            }),
+            json!({"type": "resumed"}),
+            turn(json!([{"type": "text", "text": "{\"sum\": 5}"}])),
+            json!({
+                "type": "run_ended", "answer": "{\"sum\":5}", "reason": "cost_limit", "steps": 2,
+                "session": "s", "cost": 0.2505,
+                "usage": {"prompt_tokens": 3000, "cached_tokens": 2000, "completion_tokens": 100},
+            }),
+        ],
+    );
+    let told = "The conversation outgrew the model's window: the model now reads a short list in \
+                the place of earlier turns: 300 tokens, not 900";
+    let markdown = glm.run(&["session", "export", "s"]).stdout;
+    for part in [
+        "- Tokens: 3000 read (2000 of them cached), 100 written in 2 replies\n- Cost: 0.2505\n\
+         - Outcome: limit of cost reached\n",
+        "<summary>The form of the answer</summary>\n\n```text\n{\n  \"type\": \"object\",",
+        "**Answer sent back**\n\n```text\nerror: it is no JSON\n```",
+        &format!("<summary>{told}</summary>\n\n````text\n```\n</details><b>Task</b>: add\n````"),
+        "\n\nThe run was cut off here, and gone on with.\n\n",
+    ] {
+        assert!(markdown.contains(part), "{part} is not in {markdown}");
+    }
+    let page = glm.run(&["session", "export", "s", "--html"]).stdout;
+    for part in [
+        "<dt>Cost</dt><dd>0.2505</dd>",
+        "<summary>The form of the answer</summary>",
+        "The answer was sent back</strong><pre class=\"prose\">error: it is no JSON</pre>",
+        &format!("<summary>{told}</summary>"),
+        "&lt;/details&gt;&lt;b&gt;Task&lt;/b&gt;: add",
+        "The run was cut off here, and gone on with.",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    let shown = glm.run(&["session", "show", "s"]).stdout;
+    for part in [
+        "  ✗ error: it is no JSON\n",
+        "· the model now reads a short list in the place of earlier turns: 300 tokens, not 900\n",
+        "· gone on with\n",
+    ] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    let list = glm.run(&["session", "list"]).stdout;
+    assert!(list.contains("  limit  "), "{list}");
+}
+
+#[test]
 fn json_is_what_show_prints() {
     let glm = Glm::new();
     cited(&glm);

@@ -10,11 +10,14 @@
 )]
 
 mod beginning;
+mod budget;
 mod by_hand;
 #[path = "../support/cache.rs"]
 mod cache;
 mod commands;
+mod compaction;
 mod context;
+mod crash;
 #[cfg(feature = "local")]
 mod custom_tool;
 mod doctor;
@@ -35,10 +38,12 @@ mod mcp_server;
 mod model;
 #[path = "../support/npm.rs"]
 mod npm;
+mod output_schema;
 mod policy;
 mod prompt;
 #[cfg(feature = "local")]
 mod pull;
+mod replay;
 mod research;
 mod resume;
 mod run;

@@ -74,6 +74,21 @@ impl AgentArgs {
         add("jobs", self.jobs.to_string());
         add("max-steps", self.max_steps.to_string());
         add("max-tokens", self.max_tokens.to_string());
+        for (name, limit) in [
+            ("max-tool-calls", self.max_tool_calls.map(u64::from)),
+            ("max-total-tokens", self.max_total_tokens),
+            ("max-prompt-tokens", self.max_prompt_tokens),
+            ("max-completion-tokens", self.max_completion_tokens),
+            ("max-context", self.max_context.map(u64::from)),
+            ("compact-at", Some(self.compact_at.into())),
+        ] {
+            if let Some(limit) = limit {
+                add(name, limit.to_string());
+            }
+        }
+        if let Some(cost) = self.max_cost {
+            add("max-cost", cost.to_string());
+        }
         if let Some(timeout) = self.timeout {
             add("timeout", timeout.as_secs_f64().to_string());
         }

@@ -17,6 +17,12 @@ pub(super) fn exchange(exchange: &Exchange<'_>, images: &mut Images<'_>) -> Mark
             @if let Some(message) = exchange.message {
                 div.message { h2 { "User" } div.said dir="auto" { (visible(message)) } }
             }
+            @if let Some(schema) = exchange.schema {
+                details.quiet {
+                    summary { "The form of the answer" }
+                    pre { (visible(&format!("{schema:#}"))) }
+                }
+            }
             (timeline(exchange))
             @for item in &exchange.items {
                 @match item {
@@ -30,6 +36,19 @@ pub(super) fn exchange(exchange: &Exchange<'_>, images: &mut Images<'_>) -> Mark
                             (visible(&if names.is_empty() { "none".to_owned() } else { names.join(", ") }))
                         }
                     }
+                    Item::Rejected(reason) => {
+                        div.warning role="note" {
+                            strong { "The answer was sent back" }
+                            pre.prose { (visible(reason)) }
+                        }
+                    }
+                    Item::Compacted(compaction) => {
+                        details.quiet {
+                            summary { (compaction.text()) }
+                            pre.prose dir="auto" { (visible(compaction.brief)) }
+                        }
+                    }
+                    Item::Resumed => p.note { "The run was cut off here, and gone on with." },
                     Item::End(end) => (self::end(end)),
                 }
             }
@@ -108,7 +127,11 @@ fn timeline(exchange: &Exchange<'_>) -> Markup {
                 calls += 1;
                 rows.extend(row(call));
             }
-            Item::Tools(_) | Item::End(_) => {}
+            Item::Tools(_)
+            | Item::Rejected(_)
+            | Item::Compacted(_)
+            | Item::Resumed
+            | Item::End(_) => {}
         }
     }
     // The wait for the user's next message is nobody's work.

@@ -234,7 +234,9 @@ fn marks_become_numbers_as_the_words_come_and_what_they_cite_is_listed() {
             raw: String::new(),
             finish: glm_agent_model::Finish::Stop,
             usage: glm_agent_model::Usage::default(),
+            cost: None,
             limit: None,
+            result_chars: None,
         },
     });
     let link = |text| format!("\x1b]8;;https://w.test/\x1b\\{text}\x1b]8;;\x1b\\");

@@ -62,6 +62,7 @@ fn request(messages: Vec<Message>, max_tokens: usize) -> Request {
         sampling: Sampling::default(),
         max_tokens,
         tool_choice: ToolChoice::Auto,
+        answer_schema: None,
         cancel: CancellationToken::new(),
     }
 }
