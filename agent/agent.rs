@@ -19,7 +19,7 @@ use crate::{
     budget::{Account, Budget, Price},
     citation::Source,
     driver::{Answer, Approver, Driver, Observer},
-    event::{CallId, EventKind, StopReason},
+    event::{CallId, Event, EventKind, StopReason},
     offer::Offer,
     policy::Policy,
     session::Session,
@@ -105,6 +105,20 @@ impl Agent {
         match &self.sessions {
             Some(root) => Session::open(root, name),
             None => Ok(Session::ephemeral()),
+        }
+    }
+
+    /// Whether a session of this name is kept.
+    pub(crate) fn has_session(&self, name: &str) -> bool {
+        let root = self.sessions.as_ref();
+        root.is_some_and(|root| Session::files_of(root, name).is_ok())
+    }
+
+    /// The events of a session that is kept.
+    pub(crate) fn read_session(&self, name: &str) -> Result<Vec<Event>, Error> {
+        match &self.sessions {
+            Some(root) => Session::read(root, name),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -272,7 +286,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn last_of(session: &Session) -> Option<Self> {
+    /// The run that a session's log ends with.
+    pub(crate) fn last_of(session: &Session) -> Option<Self> {
         match session.events().last().map(|event| &event.kind) {
             Some(EventKind::RunEnded {
                 answer,

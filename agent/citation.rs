@@ -8,6 +8,7 @@
 mod scan;
 mod shown;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -19,7 +20,7 @@ use shown::{Shown, mark_of};
 const TITLE: usize = 200;
 
 /// A page that an answer cites.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// Its place among those that the answer cites, from 1, by first use.
     pub number: u32,

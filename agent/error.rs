@@ -1,6 +1,6 @@
 //! What can go wrong in the agent itself.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 /// An error that ends a run or keeps it from starting.
 #[derive(Debug, thiserror::Error)]
@@ -222,6 +222,77 @@ pub enum Error {
     /// A task without words.
     #[error("the task is empty\nhint: glm run \"What is 37 * 41? Use python.\"")]
     EmptyTask,
+    /// The tasks of a batch could not be read.
+    #[error("cannot read the tasks from `{name}`: {source}")]
+    Tasks {
+        /// The file.
+        name: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Lines of a batch's tasks are none.
+    #[error("`{name}` has lines that are no tasks, and nothing was run\n{faults}")]
+    BadTasks {
+        /// The file.
+        name: String,
+        /// What is wrong with which lines.
+        faults: Faults,
+    },
+    /// A batch without a task.
+    #[error(
+        "there are no tasks in `{name}`\nhint: one a line: {{\"id\": \"a\", \"task\": \"What is 37 * 41?\"}}"
+    )]
+    NoTasks {
+        /// The file.
+        name: String,
+    },
+    /// A task asks for what whoever does it has no say in.
+    #[error("the task `{id}` asks for {what}, which it cannot be given here")]
+    TaskRefused {
+        /// The task's id.
+        id: String,
+        /// What it asks for.
+        what: String,
+    },
+    /// A batch's results could not be read or written.
+    #[error("cannot {action} `{path}`: {source}", path = path.display())]
+    Results {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A line of a batch's results is none.
+    #[error("line {line} of `{path}` is no result of a batch: {reason}\nhint: name another file with --out", path = path.display())]
+    DamagedResults {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Two processes wanted to write to one file of results.
+    #[error("another process writes its results to `{path}`", path = path.display())]
+    ResultsInUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The address of a queue is none. It is not repeated: it may hold a password.
+    #[error(
+        "the queue must be an address of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE\nhint: write special characters of the password as %XX, or set PGPASSWORD; of parameters, sslmode is known, among others"
+    )]
+    QueueAddress,
+    /// The queue in PostgreSQL cannot be used.
+    #[error("cannot use the queue at {name}: {reason}")]
+    Queue {
+        /// Its address without the password.
+        name: String,
+        /// What the server or the connection says.
+        reason: String,
+    },
     /// The user's directories are unknown.
     #[error("cannot find your {what} directory\nhint: set {variable}")]
     NoDirectory {
@@ -249,7 +320,63 @@ pub enum Error {
     },
 }
 
+/// What is wrong with lines of a file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Faults(Vec<(usize, String)>);
+
+impl Faults {
+    /// Lines that are told.
+    const SHOWN: usize = 20;
+
+    /// Adds what is wrong with a line, from 1.
+    pub(crate) fn add(&mut self, line: usize, fault: String) {
+        self.0.push((line, fault));
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines: Vec<String> = self
+            .0
+            .iter()
+            .take(Self::SHOWN)
+            .map(|(line, fault)| format!("line {line}: {fault}"))
+            .collect();
+        if let Some(more @ 1..) = self.0.len().checked_sub(Self::SHOWN) {
+            lines.push(format!("and {more} more"));
+        }
+        f.write_str(&lines.join("\n"))
+    }
+}
+
 impl Error {
+    /// Whether the same may go well later: what failed is an engine, or a network.
+    pub fn is_transient(&self) -> bool {
+        use glm_agent_model::Error as Model;
+        matches!(
+            self,
+            Self::Unfinished { .. } | Self::Model(Model::Inference { .. } | Model::Fetch { .. })
+        )
+    }
+
+    /// For `map_err` on operations with a batch's results.
+    pub(crate) fn results(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Results {
+            action,
+            path,
+            source,
+        }
+    }
+
     /// For `map_err` on file operations.
     pub(crate) fn file(
         action: &'static str,

@@ -7,6 +7,7 @@
 use glm_agent_model::{Finish, Segment, ToolSpec, Usage};
 use glm_agent_tools::ToolOutput;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -281,7 +282,7 @@ pub enum Status {
 }
 
 /// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// The model gave its answer.

@@ -28,6 +28,7 @@
 
 mod agent;
 mod answer;
+pub mod batch;
 pub mod budget;
 mod by_hand;
 mod calls;
@@ -57,7 +58,7 @@ pub use async_trait::async_trait;
 pub use budget::{Account, Budget, Price};
 pub use by_hand::call_by_hand;
 pub use driver::{Answer, Approver, Observer};
-pub use error::Error;
+pub use error::{Error, Faults};
 pub use event::{Event, EventKind, Status, StopReason};
 pub use glm_agent_model as model;
 pub use glm_agent_sandbox as sandbox;

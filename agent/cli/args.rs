@@ -1,5 +1,6 @@
 //! The command line as plain data.
 
+mod batch;
 #[cfg(feature = "local")]
 mod model;
 mod prompt;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use glm_agent::model::engine::local::Quantization;
 use glm_agent::{Mode, model::ToolChoice};
 
+pub use batch::{BatchArgs, WorkerArgs};
 #[cfg(feature = "local")]
 use model::quantizations;
 #[cfg(feature = "local")]
@@ -32,6 +34,9 @@ pub struct Cli {
     #[command(flatten)]
     pub agent: AgentArgs,
 
+    #[command(flatten)]
+    pub session: SessionArgs,
+
     /// Say more about what is going on, on stderr
     #[arg(long, short, global = true)]
     pub verbose: bool,
@@ -41,6 +46,10 @@ pub struct Cli {
 pub enum Command {
     /// Do one task, unattended: the answer on stdout, progress on stderr
     Run(Box<RunArgs>),
+    /// Do many tasks, unattended, each in a session of its own; what was stopped or killed goes on
+    Batch(Box<BatchArgs>),
+    /// Do the tasks that `glm batch --queue` puts into a queue, beside other workers
+    Worker(Box<WorkerArgs>),
     /// List tools, or call one as the model would
     #[command(subcommand)]
     Tools(ToolsCommand),
@@ -74,7 +83,7 @@ pub enum Command {
 }
 
 /// What an agent is made of.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct AgentArgs {
     /// A model's name, or the folder of a checkpoint
     #[arg(
@@ -180,21 +189,25 @@ pub struct AgentArgs {
     #[arg(long, env = "GLM_SYSTEM", value_name = "TEXT")]
     pub system: Option<String>,
 
-    /// Continue the session of this name, or start it
-    #[arg(long, value_name = "NAME", conflicts_with = "ephemeral")]
-    pub session: Option<String>,
-
-    /// Keep nothing of the session on disk
+    /// Keep nothing of sessions on disk
     #[arg(long)]
     pub ephemeral: bool,
-
-    /// Copy this file or folder into /mnt/data, where `python` finds it; repeatable
-    #[arg(long, value_name = "PATH")]
-    pub file: Vec<PathBuf>,
 
     /// When to use colours
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
+}
+
+/// Which session, and what it is given.
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// Continue the session of this name, or start it
+    #[arg(long, value_name = "NAME", conflicts_with = "ephemeral")]
+    pub session: Option<String>,
+
+    /// Copy this file or folder into /mnt/data, where `python` finds it; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub file: Vec<PathBuf>,
 }
 
 /// What the model is offered.
@@ -245,6 +258,9 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub agent: AgentArgs,
+
+    #[command(flatten)]
+    pub session: SessionArgs,
 }
 
 /// What a run tells, and where.

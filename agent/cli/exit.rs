@@ -52,6 +52,12 @@ impl Failure {
         }
     }
 
+    /// The same, told of something in particular.
+    pub fn of(self, what: &str) -> Self {
+        let error = anyhow::anyhow!("{what}: {}", self.error);
+        Self { error, ..self }
+    }
+
     /// Says it on stderr, with its causes on the same line.
     pub fn report(self) -> ExitCode {
         use std::io::Write;
@@ -84,6 +90,12 @@ impl From<Error> for Failure {
             Error::Tools(tools::Error::McpServer { .. } | tools::Error::Pins { .. }) => FAILED,
             Error::Tools(_)
             | Error::EmptyTask
+            | Error::Tasks { .. }
+            | Error::BadTasks { .. }
+            | Error::NoTasks { .. }
+            | Error::TaskRefused { .. }
+            | Error::QueueAddress
+            | Error::DamagedResults { .. }
             | Error::NoTools { .. }
             | Error::NotOffered { .. }
             | Error::NothingToCall

@@ -4,6 +4,7 @@
 //! subcommand has a file.
 
 mod args;
+mod batch;
 mod choice;
 mod consent;
 mod disk;
@@ -36,6 +37,7 @@ mod tools;
 #[cfg(feature = "local")]
 mod verify;
 mod web;
+mod worker;
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -82,8 +84,10 @@ fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli, settings: &Settings) -> Result<u8, Failure> {
     match cli.command {
-        None => repl::repl(cli.agent, settings).await,
+        None => repl::repl(cli.agent, cli.session, settings).await,
         Some(Command::Run(run)) => run::run(*run, settings).await,
+        Some(Command::Batch(args)) => batch::batch(*args, settings).await,
+        Some(Command::Worker(args)) => worker::worker(*args, settings).await,
         Some(Command::Tools(command)) => tools::tools(command, settings).await,
         #[cfg(feature = "local")]
         Some(Command::Model(command)) => model::model(command).await,

@@ -16,7 +16,7 @@ use rustyline::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    args::AgentArgs,
+    args::{AgentArgs, SessionArgs},
     consent::Consent,
     exit::{self, Failure},
     files::table,
@@ -43,13 +43,17 @@ the next, as does an open ``` fence; Alt-Enter starts a new line anywhere.
 type Lines = Editor<Prompt, DefaultHistory>;
 
 /// Talks until the user leaves.
-pub async fn repl(mut args: AgentArgs, settings: &Settings) -> Result<u8, Failure> {
+pub async fn repl(
+    mut args: AgentArgs,
+    own: SessionArgs,
+    settings: &Settings,
+) -> Result<u8, Failure> {
     args.tools.own.web.attend();
     let style = setup::style(args.color, &std::io::stdout());
-    let files = setup::gather(&args.file, &args.tools)?;
+    let files = setup::gather(&own.file, &args.tools)?;
     let (builder, servers) = setup::agent(&args, settings, false).await?;
     let agent = builder.approver(Consent).build()?;
-    let mut session = agent.session(args.session.as_deref())?;
+    let mut session = agent.session(own.session.as_deref())?;
     let mut note = setup::bring(files, &mut session)?;
     let mut lines = editor()?;
     let history = paths::data_dir()?.join("history");
@@ -78,7 +82,7 @@ pub async fn repl(mut args: AgentArgs, settings: &Settings) -> Result<u8, Failur
             "/new" => {
                 agent.close(&session).await;
                 session = agent.session(None)?;
-                note = setup::bring(setup::gather(&args.file, &args.tools)?, &mut session)?;
+                note = setup::bring(setup::gather(&own.file, &args.tools)?, &mut session)?;
                 print(&style.dim(&introduce(&session, note.as_deref(), "")))?;
             }
             "/files" => {

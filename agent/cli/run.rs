@@ -31,10 +31,10 @@ pub enum Input {
 /// Does the task and prints the answer.
 pub async fn run(args: RunArgs, settings: &Settings) -> Result<u8, Failure> {
     let mut task = task(&args)?;
-    let files = setup::gather(&args.agent.file, &args.agent.tools)?;
+    let files = setup::gather(&args.session.file, &args.agent.tools)?;
     let (builder, servers) = setup::agent(&args.agent, settings, args.report.quiet).await?;
     let agent = builder.approver(Consent).build()?;
-    let mut session = agent.session(args.agent.session.as_deref())?;
+    let mut session = agent.session(args.session.session.as_deref())?;
     if let Some(note) = setup::bring(files, &mut session)? {
         task = format!("{note}\n\n{task}");
     }

@@ -23,7 +23,7 @@ use crate::{
 const FILE: &str = "glm.toml";
 
 /// Flags that are about one task, not about how things are set up.
-const OF_ONE_TASK: [&str; 4] = ["session", "ephemeral", "file", "output_schema"];
+const OF_ONE_TASK: [&str; 2] = ["ephemeral", "output_schema"];
 
 /// What the files say.
 #[derive(Debug, Clone, Default)]

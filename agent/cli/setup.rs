@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use glm_agent::{
-    Agent, AgentBuilder, Budget, Policy, Session, engine,
+    Agent, AgentBuilder, Budget, Policy, Session, Tool, engine,
     files::{self, Gathered},
     model::{Engine, Sampling},
     paths,
@@ -39,10 +39,25 @@ pub async fn agent(
     let schema = args.output_schema.as_deref().map(schema).transpose()?;
     let choice = Choice::new(&args.tools.own, &progress, None)?;
     let servers = servers::connect(&args.tools, settings, &progress).await?;
-    let engine = engine_of(args, &progress).await?;
+    let engine = engine(args, &progress).await?;
+    let tools = choice.tools(Form::of(engine.profile()));
+    let mut builder = builder(args, settings, engine, tools, &servers)?;
+    if let Some(schema) = schema {
+        builder = builder.answer_schema(schema);
+    }
+    Ok((builder, servers))
+}
+
+/// The agent that the flags describe, of parts that others may share.
+pub fn builder(
+    args: &AgentArgs,
+    settings: &Settings,
+    engine: Arc<dyn Engine>,
+    tools: Vec<Tool>,
+    servers: &[Arc<Server>],
+) -> Result<AgentBuilder, glm_agent::Error> {
     let makers = engine.profile().sampling();
     let price = settings.price(engine.model());
-    let tools = choice.tools(Form::of(engine.profile()));
     let mut builder = Agent::builder()
         .shared_engine(engine)
         .tools(tools)
@@ -54,15 +69,7 @@ pub async fn agent(
         .jobs(args.jobs.into())
         .setup(args.recorded())
         .tool_choice(args.tool_choice.clone())
-        .budget(Budget {
-            steps: args.max_steps,
-            prompt_tokens: args.max_prompt_tokens,
-            completion_tokens: args.max_completion_tokens,
-            tokens: args.max_total_tokens,
-            tool_calls: args.max_tool_calls,
-            time: args.timeout,
-            cost: args.max_cost,
-        })
+        .budget(budget(args))
         .compact_at(args.compact_at)
         .max_tokens(args.max_tokens as usize)
         .thinking(!args.no_thinking)
@@ -77,10 +84,7 @@ pub async fn agent(
     if let Some(tokens) = args.max_context {
         builder = builder.max_context(tokens as usize);
     }
-    if let Some(schema) = schema {
-        builder = builder.answer_schema(schema);
-    }
-    for server in &servers {
+    for server in servers {
         builder = builder.source(Arc::clone(server) as _);
     }
     if let Some(system) = &args.system {
@@ -89,11 +93,11 @@ pub async fn agent(
     if !args.ephemeral {
         builder = builder.sessions(paths::sessions_dir()?);
     }
-    Ok((builder, servers))
+    Ok(builder)
 }
 
 /// The JSON Schema in a file.
-fn schema(path: &Path) -> Result<Value, Failure> {
+pub fn schema(path: &Path) -> Result<Value, Failure> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the schema `{}`", path.display()))
         .map_err(Failure::usage)?;
@@ -102,7 +106,21 @@ fn schema(path: &Path) -> Result<Value, Failure> {
         .map_err(Failure::usage)
 }
 
-async fn engine_of(args: &AgentArgs, progress: &Progress) -> Result<Arc<dyn Engine>, Failure> {
+/// What the flags let a run spend.
+pub fn budget(args: &AgentArgs) -> Budget {
+    Budget {
+        steps: args.max_steps,
+        prompt_tokens: args.max_prompt_tokens,
+        completion_tokens: args.max_completion_tokens,
+        tokens: args.max_total_tokens,
+        tool_calls: args.max_tool_calls,
+        time: args.timeout,
+        cost: args.max_cost,
+    }
+}
+
+/// The engine that the flags name.
+pub async fn engine(args: &AgentArgs, progress: &Progress) -> Result<Arc<dyn Engine>, Failure> {
     if let Some(file) = args.engine.strip_prefix("scripted:") {
         return Ok(Arc::new(
             engine::scripted(Path::new(file)).map_err(Failure::usage)?,

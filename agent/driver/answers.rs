@@ -194,7 +194,12 @@ impl Driver<'_> {
     }
 
     /// What somebody says to a call, who is asked again while it makes no sense.
-    async fn answer_from_approver(&self, mut call: Pending) -> Result<Option<EventKind>, Error> {
+    ///
+    /// It borrows mutably to be `Send`, as an observer need not be `Sync`.
+    async fn answer_from_approver(
+        &mut self,
+        mut call: Pending,
+    ) -> Result<Option<EventKind>, Error> {
         loop {
             let answer = tokio::select! {
                 () = self.stop.cancelled() => return Ok(None),

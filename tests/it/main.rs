@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and its names say what it is about"
 )]
 
+mod batch;
 mod beginning;
 mod budget;
 mod by_hand;
@@ -40,9 +41,14 @@ mod model;
 mod npm;
 mod output_schema;
 mod policy;
+#[cfg(unix)]
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod prompt;
 #[cfg(feature = "local")]
 mod pull;
+#[cfg(unix)]
+mod queue;
 mod replay;
 mod research;
 mod resume;

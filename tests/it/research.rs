@@ -9,7 +9,7 @@ use crate::{
     web::{html, serve},
 };
 
-const TASK: &str = "How tall is the lighthouse of Ardmoor, and when was it built?";
+pub const TASK: &str = "How tall is the lighthouse of Ardmoor, and when was it built?";
 
 const HEIGHT: &str = "<h1>The lighthouse of Ardmoor</h1><p>The lighthouse of Ardmoor is 41 metres \
                       tall, with 187 steps. See <a href=\"history.html\">its history</a>.</p>";
@@ -25,7 +25,7 @@ const ONE_BY_ONE: [&str; 2] = ["--jobs", "1"];
 const HARBOUR: &str = "# The harbour\n\nArdmoor's harbour is closed in winter.\n";
 
 /// The steps of a model that was trained with `simple_browser`.
-const SIMPLE: [&str; 3] = [
+pub const SIMPLE: [&str; 3] = [
     "simple_browser\nsearch(\"lighthouse Ardmoor built tall\")",
     "simple_browser\nmclick([0, 1])",
     "\nIt is 41 metres tall【7†source】 and was built in 1902【8†source】.",
@@ -44,7 +44,7 @@ fn functions(place: &str) -> [String; 3] {
 }
 
 /// A `glm` with a folder of documents, and what names it to `--search`.
-fn with_documents() -> (Glm, String) {
+pub fn with_documents() -> (Glm, String) {
     let glm = Glm::new();
     let folder = glm.folder().join("docs");
     fs::create_dir(&folder).unwrap();
