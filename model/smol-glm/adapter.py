@@ -96,6 +96,16 @@ def export_adapter(model: GlmForCausalLM, path: Path) -> None:
 
 
 @torch.no_grad()
+def load_adapter(model: GlmForCausalLM, path: Path) -> None:
+    """Start from the tensors of an adapter's file."""
+    with safe_open(path, "pt") as file:
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                key = SPECIAL_KEY if name.endswith(".special") else name
+                parameter.copy_(file.get_tensor(key))
+
+
+@torch.no_grad()
 def load_merged(folder: Path, adapter: Path) -> GlmForCausalLM:
     """Load the base in float32 and merge the adapter: `W + (alpha / r) B A`, in float32."""
     model = load_base(folder, torch.float32)

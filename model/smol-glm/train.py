@@ -6,11 +6,15 @@ Run again with the same folders, it continues from the last checkpoint: a batch 
 position in the data is the step. The learning rate is constant after a warm-up and falls linearly over the last steps;
 `--steps` may be changed at a restart. The log is STATE_DIR/train.log; the parameters of every checkpoint stay in
 STATE_DIR/snapshots, for average.py.
+
+A later stage starts from an adapter (`--from`), in a state folder of its own, and may mix in the long conversations of
+research.py: `--research 0.6` makes that share of the conversations, for rows of `--length 1024`.
 """
 
 import argparse
 import os
 import time
+from random import Random
 from pathlib import Path
 
 # The allocator's defaults return every large tensor to the kernel, which makes training six times as slow.
@@ -27,12 +31,13 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapter import add_adapter, export_adapter, load_base
-from generate import conversation
+import research
+from adapter import add_adapter, export_adapter, load_adapter, load_base
+from generate import Conversation, conversation
 from prompt import encode
 
-ROWS, LENGTH = 2, 512
-"""The shape of one process's batch; conversations are packed into its rows."""
+TOKENS = 1024
+"""The tokens of one process's batch: rows of `--length`, into which conversations are packed."""
 
 CANDIDATES = 24
 """How many conversations a batch is packed from at most; one too long for its row loses its last exchanges."""
@@ -44,13 +49,21 @@ RATE, WARM_UP, FINAL = 8e-4, 20, 0.05
 CHECKPOINT_SECONDS = 120
 
 
-def batch(tokenizer: Tokenizer, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Token ids, positions and conversation numbers ([ROWS, LENGTH]), and a mask of the tokens to learn."""
-    ids, positions = torch.zeros(ROWS, LENGTH, dtype=torch.long), torch.zeros(ROWS, LENGTH, dtype=torch.long)
-    segments, learn = torch.full((ROWS, LENGTH), -1), torch.zeros(ROWS, LENGTH, dtype=torch.bool)
+def mixed(number: int, share: float) -> Conversation:
+    """The conversation of this number: that share of them takes research."""
+    if Random(f"stage-{number}").random() < share:
+        return research.conversation(number, held=False)
+    return conversation(number, held=False)
+
+
+def batch(tokenizer: Tokenizer, index: int, length: int, share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Token ids, positions and conversation numbers ([rows, length]), and a mask of the tokens to learn."""
+    rows = TOKENS // length
+    ids, positions = torch.zeros(rows, length, dtype=torch.long), torch.zeros(rows, length, dtype=torch.long)
+    segments, learn = torch.full((rows, length), -1), torch.zeros(rows, length, dtype=torch.bool)
     row, used = 0, 0
     for number in range(index * CANDIDATES, (index + 1) * CANDIDATES):
-        sequence = encode(tokenizer, conversation(number, held=False), LENGTH - used)
+        sequence = encode(tokenizer, mixed(number, share), length - used)
         if sequence is None:
             continue
         span = slice(used, used + len(sequence.ids))
@@ -59,23 +72,25 @@ def batch(tokenizer: Tokenizer, index: int) -> tuple[Tensor, Tensor, Tensor, Ten
         segments[row, span] = number
         learn[row, span] = torch.tensor(sequence.supervised)
         used = span.stop
-        if used > LENGTH - SHORTEST:
+        if used > length - SHORTEST:
             row, used = row + 1, 0
-            if row == ROWS:
+            if row == rows:
                 break
     return ids, positions, segments, learn
 
 
 def attention_mask(segments: Tensor) -> Tensor:
-    """Additive mask [rows, 1, LENGTH, LENGTH]: a token sees itself and what is before it in its own conversation."""
+    """Additive mask [rows, 1, length, length]: a token sees itself and what is before it in its own conversation."""
+    length = segments.shape[1]
     same = segments.unsqueeze(2) == segments.unsqueeze(1)
-    allowed = (same & torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()).unsqueeze(1)
+    allowed = (same & torch.ones(length, length, dtype=torch.bool).tril()).unsqueeze(1)
     return torch.zeros(allowed.shape, dtype=torch.bfloat16).masked_fill(~allowed, torch.finfo(torch.bfloat16).min)
 
 
-def rate(step: int, steps: int, decay: int) -> float:
+def rate(step: int, args: argparse.Namespace) -> float:
     """The learning rate of a step."""
-    return RATE * min(1, (step + 1) / WARM_UP) * max(FINAL, min(1, (steps - step) / decay))
+    steps, decay = args.steps, args.decay
+    return args.rate * min(1, (step + 1) / WARM_UP) * max(FINAL, min(1, (steps - step) / decay))
 
 
 def average_gradients(parameters: list[Tensor], world: int) -> None:
@@ -93,11 +108,13 @@ def train(rank: int, args: argparse.Namespace) -> None:
     tokenizer = Tokenizer.from_file(str(args.base / "tokenizer.json"))
     model = load_base(args.base, torch.bfloat16)
     add_adapter(model)
+    if args.start:
+        load_adapter(model, args.start)
     model.set_attn_implementation("eager")
     for layer in model.model.layers:
         layer.compile()
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=RATE, betas=(0.9, 0.98), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(parameters, lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0)
     checkpoint = args.state / "checkpoint.pt"
     snapshots = args.state / "snapshots"
     snapshots.mkdir(exist_ok=True)
@@ -129,11 +146,11 @@ def train(rank: int, args: argparse.Namespace) -> None:
     saved_at = time.monotonic()
     while step < args.steps:
         start = time.monotonic()
-        ids, positions, segments, learn = batch(tokenizer, step * args.processes + rank)
+        ids, positions, segments, learn = batch(tokenizer, step * args.processes + rank, args.length, args.research)
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, args.steps, args.decay)
+            group["lr"] = rate(step, args)
         total = 0.0
-        for row in range(ROWS):
+        for row in range(len(ids)):
             here = slice(row, row + 1)
             mask = attention_mask(segments[here])
             hidden = model.model(
@@ -155,7 +172,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
         if rank == 0:
             with open(args.state / "train.log", "a") as log:
                 log.write(
-                    f"step {step} loss {totals[0] / args.processes:.4f} rate {rate(step - 1, args.steps, args.decay):.2e} tokens {tokens} "
+                    f"step {step} loss {totals[0] / args.processes:.4f} rate {rate(step - 1, args):.2e} tokens {tokens} "
                     f"learned {int(totals[2])} seconds {seconds:.0f} tokens/s {totals[1] / (time.monotonic() - start):.0f}\n"
                 )
             if time.monotonic() - saved_at > CHECKPOINT_SECONDS or step == args.steps:
@@ -173,6 +190,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--decay", type=int, default=300, help="how many of the steps the learning rate falls over")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--rate", type=float, default=RATE, help="the highest learning rate")
+    parser.add_argument("--length", type=int, choices=[512, 1024], default=512, help="tokens of a row")
+    parser.add_argument("--research", type=float, default=0.0, help="the share of conversations from research.py")
+    parser.add_argument("--from", dest="start", type=Path, help="the adapter to start from")
     args = parser.parse_args()
     args.state = args.state.absolute()
     args.state.mkdir(parents=True, exist_ok=True)
