@@ -203,7 +203,10 @@ mod tests {
         });
         for (profile, call) in [
             ("glm4", "clock\n{}<|observation|>"),
-            ("glm4.5", "\n<tool_call>clock\n</tool_call><|observation|>"),
+            (
+                "glm4.5",
+                "\n<think>Now.</think>\n<tool_call>clock\n</tool_call><|observation|>",
+            ),
         ] {
             let profile = Profile::by_name(profile).unwrap();
             let grammar = lark(profile, &tools(), &ToolChoice::Auto, Some(&schema));
