@@ -29,16 +29,17 @@ use crate::{
 const JOBS: usize = 16;
 
 /// The longest reply, in tokens, that GLM-4's model card recommends.
-const MAX_TOKENS: usize = 1024;
+pub(crate) const MAX_TOKENS: usize = 1024;
 
 /// Per cent of the model's window at which a conversation is compacted.
 const COMPACT_AT: u8 = 75;
 
-/// A model with tools. Cheap to share behind an [`Arc`]; runs of different
-/// sessions can go on at the same time.
+/// A model with tools. Cheap to clone: clones share engine and tools. Runs of
+/// different sessions can go on at the same time.
+#[derive(Clone)]
 pub struct Agent {
     pub(crate) engine: Arc<dyn Engine>,
-    offer: Mutex<Offer>,
+    offer: Arc<Mutex<Offer>>,
     pub(crate) policy: Policy,
     pub(crate) jobs: usize,
     pub(crate) tool_choice: ToolChoice,
@@ -50,7 +51,7 @@ pub struct Agent {
     pub(crate) max_tokens: usize,
     pub(crate) max_context: Option<usize>,
     pub(crate) compact_at: u8,
-    answer_schema: Option<Value>,
+    pub(crate) answer_schema: Option<Value>,
     pub(crate) system: Option<String>,
     pub(crate) skip_thoughts: bool,
     pub(crate) setup: Option<Value>,
@@ -112,6 +113,21 @@ impl Agent {
     pub(crate) fn has_session(&self, name: &str) -> bool {
         let root = self.sessions.as_ref();
         root.is_some_and(|root| Session::files_of(root, name).is_ok())
+    }
+
+    /// Whether sessions are kept at all.
+    pub(crate) fn keeps_sessions(&self) -> bool {
+        self.sessions.is_some()
+    }
+
+    /// The folder of the files of a session that is kept.
+    pub(crate) fn files_of(&self, name: &str) -> Result<PathBuf, Error> {
+        match &self.sessions {
+            Some(root) => Session::files_of(root, name),
+            None => Err(Error::NoSession {
+                id: name.to_owned(),
+            }),
+        }
     }
 
     /// The events of a session that is kept.
@@ -569,7 +585,7 @@ impl AgentBuilder {
         Ok(Agent {
             sampling: self.sampling.unwrap_or(engine.profile().sampling()),
             engine,
-            offer: Mutex::new(offer),
+            offer: Arc::new(Mutex::new(offer)),
             policy: self.policy,
             jobs: self.jobs,
             tool_choice: self.tool_choice,

@@ -293,6 +293,12 @@ pub enum Error {
         /// What the server or the connection says.
         reason: String,
     },
+    /// A file of keys for clients holds none.
+    #[error("`{path}` holds no key\nhint: write one a line", path = path.display())]
+    NoKeys {
+        /// The file.
+        path: PathBuf,
+    },
     /// The user's directories are unknown.
     #[error("cannot find your {what} directory\nhint: set {variable}")]
     NoDirectory {

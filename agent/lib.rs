@@ -45,6 +45,7 @@ pub mod policy;
 mod reading;
 pub mod render;
 pub mod replay;
+pub mod serve;
 pub mod session;
 pub mod state;
 pub mod view;

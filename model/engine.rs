@@ -48,6 +48,49 @@ pub trait Engine: Send + Sync {
         &self,
         request: Request,
     ) -> Result<BoxStream<'static, Result<Delta, Error>>, Error>;
+
+    /// Continues a text: no turns, no tools, no grammar. The deltas are
+    /// [`Delta::Text`], and one [`Delta::Finished`] whose reply has one segment of
+    /// text, or none. Dropping the stream stops the generation.
+    ///
+    /// # Errors
+    /// As [`Engine::generate`]; and [`Error::CannotComplete`] of an engine that cannot
+    /// do this, or not with tokens, which is what engines do unless they say otherwise.
+    async fn complete(
+        &self,
+        _completion: Completion,
+    ) -> Result<BoxStream<'static, Result<Delta, Error>>, Error> {
+        Err(Error::CannotComplete {
+            model: self.model().to_owned(),
+            what: "texts",
+        })
+    }
+}
+
+/// A text to be continued.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    /// The text so far.
+    pub prompt: Prompt,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// The limit of what is added, in tokens; the one that ends it does not count.
+    pub max_tokens: usize,
+    /// Whether the special tokens that are generated are part of the text, by their
+    /// names. The one that ends it never is.
+    pub special_tokens: bool,
+    /// Stops the generation, as [`Request::cancel`] does.
+    pub cancel: CancellationToken,
+}
+
+/// What a completion begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// A text. The names of the profile's special tokens in it are these tokens:
+    /// whoever writes it vouches for it.
+    Text(String),
+    /// The ids of its tokens.
+    Tokens(Vec<u32>),
 }
 
 /// What is asked of an engine.

@@ -168,6 +168,14 @@ pub enum Error {
         /// The context's length.
         limit: usize,
     },
+    /// The engine cannot continue a text of this kind.
+    #[error("`{model}` cannot continue {what}\nhint: ask it as a conversation")]
+    CannotComplete {
+        /// The model.
+        model: String,
+        /// What it was given: "texts", "tokens".
+        what: &'static str,
+    },
     /// The engine failed.
     #[error("`{model}` {action}: {reason}")]
     Inference {
@@ -214,6 +222,7 @@ impl Error {
             | Self::ModelExists { .. }
             | Self::ModelBusy { .. }
             | Self::BadRepository { .. }
+            | Self::CannotComplete { .. }
             | Self::PromptTooLong { .. } => true,
             Self::Io { .. }
             | Self::DiskFull { .. }

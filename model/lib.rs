@@ -36,7 +36,9 @@ pub mod catalog;
 #[cfg(feature = "local")]
 pub mod checkpoint;
 
-pub use engine::{Delta, Engine, Finish, Reply, Request, Sampling, ToolChoice, Usage};
+pub use engine::{
+    Completion, Delta, Engine, Finish, Prompt, Reply, Request, Sampling, ToolChoice, Usage,
+};
 pub use error::Error;
 pub use message::{Conversation, FunctionSpec, Message, Segment, ToolCall, ToolSpec};
 pub use profile::Profile;

@@ -183,6 +183,11 @@ impl Profile {
         self.syntax != Syntax::Completion
     }
 
+    /// Whether it thinks before it replies.
+    pub fn thinks(&self) -> bool {
+        self.reasoning.is_some()
+    }
+
     /// Whether its prompts say which day it is: the date of the conversation.
     pub fn tells_date(&self) -> bool {
         matches!(&self.syntax, Syntax::Lines(syntax) if syntax.tools.date.is_some())

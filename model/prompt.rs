@@ -78,6 +78,36 @@ pub fn to_text(pieces: &[Piece]) -> String {
         .collect()
 }
 
+/// The pieces of a text in which the names of the profile's special tokens and tags
+/// are these tokens: for texts that somebody vouches for.
+pub fn from_text(profile: &Profile, text: &str) -> Vec<Piece> {
+    let mut known: Vec<Piece> = profile.special_tokens().map(Piece::Special).collect();
+    if matches!(profile.syntax, Syntax::Tagged(_)) {
+        known.extend(tag::ALL.map(Piece::Tag));
+    }
+    if profile.reasoning.is_some() {
+        known.extend([Reasoning::OPEN, Reasoning::CLOSE].map(Piece::Tag));
+    }
+    let mut pieces = Vec::new();
+    let mut plain = 0;
+    for (at, _) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        let begins = |piece: &&Piece| match piece {
+            Piece::Special(token) | Piece::Tag(token) => rest.starts_with(token),
+            Piece::Text(_) => false,
+        };
+        if at >= plain
+            && let Some(token) = known.iter().find(begins)
+        {
+            push_text(&mut pieces, text.get(plain..at).unwrap_or_default());
+            plain = at + to_text(std::slice::from_ref(token)).len();
+            pieces.push(token.clone());
+        }
+    }
+    push_text(&mut pieces, text.get(plain..).unwrap_or_default());
+    pieces
+}
+
 /// Arguments as the model writes them: raw text is a string, all else JSON.
 pub fn arguments_text(arguments: &Value) -> String {
     match arguments {

@@ -21,7 +21,7 @@ use model::quantizations;
 #[cfg(feature = "local")]
 pub use model::{ModelCommand, PullArgs};
 pub use prompt::PromptCommand;
-pub use serve::ServeArgs;
+pub use serve::{PORT, ServeArgs};
 pub use web::{LOCAL_SEARCH, Renderer, Robots, WebArgs};
 
 /// A tool-calling agent around GLM-4. Without a command: a conversation.
@@ -67,8 +67,11 @@ pub enum Command {
     ///
     /// Exit code 1 if anything but the time comes out different; what does is shown.
     Replay(ReplayArgs),
-    /// Offer tools to other programs
-    Serve(ServeArgs),
+    /// Serve a model or an agent by OpenAI's API, or tools by the Model Context Protocol
+    ///
+    /// A model, without further flags: its clients bring the tools and run them. With `--agent`, tools
+    /// run here; with `--mcp`, they are what is served. A page to chat is at the server's address.
+    Serve(Box<ServeArgs>),
     /// What Python's sandbox is made of, and packs of libraries for it
     #[command(subcommand)]
     Sandbox(SandboxCommand),

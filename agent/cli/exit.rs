@@ -100,6 +100,7 @@ impl From<Error> for Failure {
             | Error::NotOffered { .. }
             | Error::NothingToCall
             | Error::AnswerSchema { .. }
+            | Error::NoKeys { .. }
             | Error::NothingPending { .. }
             | Error::NotPending { .. }
             | Error::Answer { .. }

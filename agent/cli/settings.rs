@@ -16,7 +16,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::{
-    args::{AgentArgs, Cli, LOCAL_SEARCH},
+    args::{AgentArgs, Cli, LOCAL_SEARCH, ServeArgs},
     exit::Failure,
 };
 
@@ -86,6 +86,9 @@ impl Settings {
     /// The command line, with what the files say in the place of defaults.
     pub fn parse(&self) -> Result<Cli, clap::Error> {
         let mut matches = with_defaults(Cli::command(), &self.flags).try_get_matches()?;
+        if let Some(serve) = matches.subcommand_matches("serve") {
+            ServeArgs::check(serve).map_err(|error| error.with_cmd(&Cli::command()))?;
+        }
         Cli::from_arg_matches_mut(&mut matches)
     }
 

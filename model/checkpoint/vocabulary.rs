@@ -163,6 +163,11 @@ impl Vocabulary {
         id.ok_or_else(|| format!("the tokenizer has no special token `{name}`"))
     }
 
+    /// Whether a token is one of the profile's special tokens.
+    pub fn is_special(&self, token: u32) -> bool {
+        self.special.values().any(|special| *special == token)
+    }
+
     /// The tokens that end a reply.
     pub fn ends(&self) -> &[u32] {
         &self.ends

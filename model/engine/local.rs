@@ -24,9 +24,11 @@ use mistralrs_core::{
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 
-use super::{Delta, Engine, Finish, Request, Usage, assemble::Assembler};
+use super::{
+    Completion, Delta, Engine, Finish, Prompt, Reply, Request, Usage, assemble::Assembler,
+};
 use crate::{
-    Conversation, Error, Profile,
+    Conversation, Error, Profile, Sampling, Segment,
     checkpoint::{Checkpoint, vocabulary::Vocabulary},
     grammar,
     parse::Parser,
@@ -190,6 +192,64 @@ impl Engine for Local {
             None => (Constraint::None, Parser::new(profile, tools)),
         };
         let prompt = self.encode(&request.conversation)?;
+        let writing = Writing::Turn(Assembler::new(parser));
+        let limits = Limits {
+            sampling: request.sampling,
+            max_tokens: request.max_tokens,
+            cancel: request.cancel,
+        };
+        self.write(prompt, writing, constraint, limits).await
+    }
+
+    async fn complete(
+        &self,
+        completion: Completion,
+    ) -> Result<BoxStream<'static, Result<Delta, Error>>, Error> {
+        let tokens = match completion.prompt {
+            Prompt::Tokens(tokens) => tokens,
+            Prompt::Text(text) => {
+                let pieces = prompt::from_text(self.profile, &text);
+                let tokens = self.vocabulary.encode(&pieces);
+                tokens.map_err(|reason| self.fail(reason))?
+            }
+        };
+        let prompt = self.checked(tokens)?;
+        let writing = Writing::Text {
+            raw: String::new(),
+            special_tokens: completion.special_tokens,
+        };
+        let limits = Limits {
+            sampling: completion.sampling,
+            max_tokens: completion.max_tokens,
+            cancel: completion.cancel,
+        };
+        self.write(prompt, writing, Constraint::None, limits).await
+    }
+}
+
+impl Local {
+    /// The tokens, if there is one at least and the model knows them all.
+    fn checked(&self, tokens: Vec<u32>) -> Result<Vec<u32>, Error> {
+        let known = self.vocabulary.known();
+        let what = match tokens.iter().max() {
+            None => "an empty text",
+            Some(highest) if *highest as usize >= known => "tokens that it does not know",
+            Some(_) => return Ok(tokens),
+        };
+        Err(Error::CannotComplete {
+            model: self.name.clone(),
+            what,
+        })
+    }
+
+    /// Has the engine write what follows a prompt, once it is this one's turn.
+    async fn write(
+        &self,
+        prompt: Vec<u32>,
+        writing: Writing,
+        constraint: Constraint,
+        limits: Limits,
+    ) -> Result<BoxStream<'static, Result<Delta, Error>>, Error> {
         // One token for the reply, one that ends it, and one for the engine to
         // stop at.
         let room = self.context_length.saturating_sub(prompt.len() + 2);
@@ -199,24 +259,24 @@ impl Engine for Local {
                 limit: self.context_length,
             });
         }
-        let most = request.max_tokens.clamp(1, room);
+        let most = limits.max_tokens.clamp(1, room);
         let seal = self
             .vocabulary
             .special(END_OF_TEXT)
             .map_err(|reason| self.fail(reason))?;
-        let lease = request.cancel.run_until_cancelled(self.runner.lease());
+        let lease = limits.cancel.run_until_cancelled(self.runner.lease());
         let Some(lease) = lease.await else {
             let usage = Usage {
                 prompt_tokens: prompt.len() as u64,
                 ..Usage::default()
             };
-            let deltas = Assembler::new(parser).finish(Finish::Cancelled, usage);
+            let deltas = writing.finish(Finish::Cancelled, usage);
             return Ok(stream::iter(deltas.into_iter().map(Ok)).boxed());
         };
         let mut lease = lease.map_err(|reason| self.fail(reason))?;
         let (out, tokens) = mpsc::unbounded_channel();
         let (known, ends) = (self.vocabulary.known(), self.vocabulary.ends());
-        let sampler = Sampler::new(request.sampling, most, known, ends, seal, out);
+        let sampler = Sampler::new(limits.sampling, most, known, ends, seal, out);
         let sampler: Arc<dyn CustomLogitsProcessor> = Arc::new(sampler);
         let chooses = Arc::downgrade(&sampler);
         let cached_tokens = lease.cache().shared(&prompt);
@@ -225,12 +285,12 @@ impl Engine for Local {
         let reply = Generation {
             model: self.name.clone(),
             vocabulary: Arc::clone(&self.vocabulary),
-            assembler: Assembler::new(parser),
+            writing,
             tokens,
             responses,
             sampler: chooses,
             lease,
-            cancel: request.cancel,
+            cancel: limits.cancel,
             prompt,
             cached_tokens,
             most,
@@ -239,11 +299,60 @@ impl Engine for Local {
     }
 }
 
+/// How a reply's tokens are chosen, and when there are enough.
+struct Limits {
+    sampling: Sampling,
+    max_tokens: usize,
+    cancel: CancellationToken,
+}
+
+/// What becomes of the text that is generated.
+enum Writing {
+    /// It is read as the model's syntax asks.
+    Turn(Assembler),
+    /// It stays text.
+    Text { raw: String, special_tokens: bool },
+}
+
+impl Writing {
+    /// Takes the text of one more token; `special` if it is one of the profile's
+    /// special tokens, `ends` if it ends the reply.
+    fn push(&mut self, piece: &str, special: bool, ends: bool) -> Vec<Delta> {
+        match self {
+            Self::Turn(assembler) => assembler.push(piece),
+            Self::Text { special_tokens, .. } if ends || special && !*special_tokens => Vec::new(),
+            Self::Text { .. } if piece.is_empty() => Vec::new(),
+            Self::Text { raw, .. } => {
+                raw.push_str(piece);
+                vec![Delta::Text(piece.to_owned())]
+            }
+        }
+    }
+
+    /// The last deltas.
+    fn finish(self, finish: Finish, usage: Usage) -> Vec<Delta> {
+        match self {
+            Self::Turn(assembler) => assembler.finish(finish, usage),
+            Self::Text { raw, .. } => {
+                let is_empty = raw.is_empty();
+                let text = || Segment::text(raw.clone());
+                vec![Delta::Finished(Reply {
+                    segments: (!is_empty).then(text).into_iter().collect(),
+                    errors: Vec::new(),
+                    raw,
+                    finish,
+                    usage,
+                })]
+            }
+        }
+    }
+}
+
 /// A reply under way.
 struct Generation {
     model: String,
     vocabulary: Arc<Vocabulary>,
-    assembler: Assembler,
+    writing: Writing,
     tokens: UnboundedReceiver<u32>,
     responses: Receiver<Response>,
     sampler: Weak<dyn CustomLogitsProcessor>,
@@ -298,7 +407,7 @@ impl Generation {
             cached_tokens: self.cached_tokens as u64,
             completion_tokens: reply.len() as u64,
         };
-        for delta in self.assembler.finish(finish, usage) {
+        for delta in self.writing.finish(finish, usage) {
             let _ = out.send(Ok(delta));
         }
         Ok(())
@@ -337,7 +446,8 @@ impl Generation {
                 break Finish::Stop;
             };
             written.push(token);
-            for delta in self.assembler.push(&text.push(token)?) {
+            let special = vocabulary.is_special(token);
+            for delta in self.writing.push(&text.push(token)?, special, ends) {
                 // The listener may have gone: the next round sees that.
                 let _ = out.send(Ok(delta));
             }

@@ -5,8 +5,15 @@ use std::path::Path;
 use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 
-use super::{Delta, Engine, Finish, Request, Usage, assemble::Assembler};
-use crate::{Conversation, Error, Profile, parse::Parser, prompt};
+use super::{
+    Completion, Delta, Engine, Finish, Prompt, Reply, Request, Usage, assemble::Assembler,
+};
+use crate::{
+    Conversation, Error, Profile, Segment,
+    parse::Parser,
+    profile::{ASSISTANT, OBSERVATION, SYSTEM, USER},
+    prompt,
+};
 
 /// Replays replies in order. Every conversation starts at the first: how far
 /// one has come is read off the replies it contains, so any number of them can
@@ -72,6 +79,24 @@ impl Scripted {
         scripted.source = format!("`{}`", path.display());
         Ok(scripted)
     }
+
+    fn check_room(&self, prompt_tokens: usize) -> Result<(), Error> {
+        if prompt_tokens < self.context_length {
+            return Ok(());
+        }
+        Err(Error::PromptTooLong {
+            tokens: prompt_tokens,
+            limit: self.context_length,
+        })
+    }
+
+    /// The reply that comes after so many.
+    fn reply(&self, so_far: usize) -> Result<&String, Error> {
+        self.replies.get(so_far).ok_or_else(|| Error::ScriptOver {
+            source_name: self.source.clone(),
+            replies: self.replies.len(),
+        })
+    }
 }
 
 #[async_trait]
@@ -103,19 +128,8 @@ impl Engine for Scripted {
         request: Request,
     ) -> Result<BoxStream<'static, Result<Delta, Error>>, Error> {
         let prompt_tokens = self.count_tokens(&request.conversation)?;
-        if prompt_tokens >= self.context_length {
-            return Err(Error::PromptTooLong {
-                tokens: prompt_tokens,
-                limit: self.context_length,
-            });
-        }
-        let reply = self
-            .replies
-            .get(request.conversation.replies())
-            .ok_or_else(|| Error::ScriptOver {
-                source_name: self.source.clone(),
-                replies: self.replies.len(),
-            })?;
+        self.check_room(prompt_tokens)?;
+        let reply = self.reply(request.conversation.replies())?;
         let usage = Usage {
             prompt_tokens: prompt_tokens as u64,
             cached_tokens: 0,
@@ -139,6 +153,70 @@ impl Engine for Scripted {
         deltas.extend(assembler.finish(finish, usage));
         Ok(stream::iter(deltas.into_iter().map(Ok)).boxed())
     }
+
+    /// The reply that comes after as many as the text has, in GLM-4's syntax.
+    async fn complete(
+        &self,
+        completion: Completion,
+    ) -> Result<BoxStream<'static, Result<Delta, Error>>, Error> {
+        let Prompt::Text(prompt) = &completion.prompt else {
+            // There is no tokenizer.
+            return Err(Error::CannotComplete {
+                model: self.model().to_owned(),
+                what: "tokens",
+            });
+        };
+        let prompt_tokens = tokens(prompt);
+        self.check_room(prompt_tokens)?;
+        let reply = self.reply(replies(prompt))?;
+        let ends = self.profile.ends();
+        let end = ends.iter().filter_map(|token| reply.find(token)).min();
+        let mut text = reply.get(..end.unwrap_or(reply.len())).unwrap_or_default();
+        let mut finish = Finish::Stop;
+        if completion.cancel.is_cancelled() {
+            (text, finish) = ("", Finish::Cancelled);
+        }
+        let mut text = text.to_owned();
+        if !completion.special_tokens {
+            for token in self.profile.special_tokens() {
+                text = text.replace(token, "");
+            }
+        }
+        let characters: Vec<char> = text.chars().collect();
+        let pieces = characters.chunks(PIECE).map(|piece| piece.iter().collect());
+        let mut deltas: Vec<Delta> = pieces.map(Delta::Text).collect();
+        deltas.push(Delta::Finished(Reply {
+            usage: Usage {
+                prompt_tokens: prompt_tokens as u64,
+                cached_tokens: 0,
+                completion_tokens: tokens(&text) as u64,
+            },
+            raw: text.clone(),
+            segments: match text.is_empty() {
+                true => Vec::new(),
+                false => vec![Segment::text(text)],
+            },
+            errors: Vec::new(),
+            finish,
+        }));
+        Ok(stream::iter(deltas.into_iter().map(Ok)).boxed())
+    }
+}
+
+/// How many replies a prompt has before the one that it asks for: a reply begins at
+/// the first of its segments.
+fn replies(prompt: &str) -> usize {
+    const ROLES: [&str; 4] = [SYSTEM, USER, OBSERVATION, ASSISTANT];
+    let mut begun = 0;
+    let mut last = SYSTEM;
+    for (at, _) in prompt.match_indices("<|") {
+        let rest = prompt.get(at..).unwrap_or_default();
+        if let Some(role) = ROLES.into_iter().find(|role| rest.starts_with(role)) {
+            begun += usize::from(role == ASSISTANT && last != ASSISTANT);
+            last = role;
+        }
+    }
+    begun.saturating_sub(1)
 }
 
 fn tokens(text: &str) -> usize {
@@ -224,6 +302,33 @@ mod tests {
         cancel.cancel();
         let reply = last(deltas(&engine, request(0, cancel)).unwrap());
         assert_eq!((reply.segments, reply.finish), (vec![], Finish::Cancelled));
+    }
+
+    #[test]
+    fn a_text_is_continued_by_the_reply_after_those_that_it_has() {
+        let engine = Scripted::new(["\nfirst<|user|>", "\nso<|assistant|>f\n{}<|observation|>"]);
+        let engine = engine.unwrap();
+        let complete = |prompt: &str, special_tokens| {
+            let completion = Completion {
+                prompt: Prompt::Text(prompt.to_owned()),
+                sampling: Sampling::default(),
+                max_tokens: 10,
+                special_tokens,
+                cancel: CancellationToken::new(),
+            };
+            let reply = futures::executor::block_on(async {
+                let stream = engine.complete(completion).await.unwrap();
+                last(stream.map(Result::unwrap).collect().await)
+            });
+            reply.segments
+        };
+        assert_eq!(complete("Once", true), [Segment::text("\nfirst")]);
+        let begun = "[gMASK]<sop><|user|>\nHi<|assistant|>";
+        assert_eq!(complete(begun, true), [Segment::text("\nfirst")]);
+        let longer = format!("{begun}\na<|assistant|>f\n{{}}<|observation|>\nb<|assistant|>");
+        let call = [Segment::text("\nso<|assistant|>f\n{}")];
+        assert_eq!(complete(&longer, true), call);
+        assert_eq!(complete(&longer, false), [Segment::text("\nsof\n{}")]);
     }
 
     #[test]

@@ -22,6 +22,17 @@ pub(crate) mod tag {
     pub const VALUE_END: &str = "</arg_value>";
     pub const RESPONSE: &str = "<tool_response>";
     pub const RESPONSE_END: &str = "</tool_response>";
+    /// All of them.
+    pub const ALL: [&str; 8] = [
+        CALL,
+        CALL_END,
+        KEY,
+        KEY_END,
+        VALUE,
+        VALUE_END,
+        RESPONSE,
+        RESPONSE_END,
+    ];
 }
 
 /// Adds the conversation's turns.

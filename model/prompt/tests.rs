@@ -281,3 +281,25 @@ fn smol_glm_is_told_of_tools_in_english() {
     let pieces = render(Profile::by_name("smol-glm").unwrap(), &conversation);
     insta::assert_snapshot!(to_text(&pieces));
 }
+
+#[test]
+fn a_text_with_special_tokens_is_read_back() {
+    let profile = Profile::by_name("glm4.5").unwrap();
+    let text = "[gMASK]<sop><|user|>\né <|us<think>x</think><tool_call>f";
+    let pieces = from_text(profile, text);
+    let text_of = |text: &str| Piece::Text(text.to_owned());
+    let expected = [
+        Piece::Special("[gMASK]"),
+        Piece::Special("<sop>"),
+        Piece::Special("<|user|>"),
+        text_of("\né <|us"),
+        Piece::Tag("<think>"),
+        text_of("x"),
+        Piece::Tag("</think>"),
+        Piece::Tag("<tool_call>"),
+        text_of("f"),
+    ];
+    assert_eq!(pieces, expected);
+    assert_eq!(to_text(&pieces), text);
+    assert_eq!(from_text(profile, ""), []);
+}
