@@ -37,6 +37,7 @@ mod compact;
 pub mod driver;
 pub mod engine;
 mod error;
+pub mod eval;
 pub mod event;
 pub mod files;
 mod offer;

@@ -1,6 +1,7 @@
 //! The command line as plain data.
 
 mod batch;
+mod eval;
 #[cfg(feature = "local")]
 mod model;
 mod prompt;
@@ -16,6 +17,7 @@ use glm_agent::model::engine::local::Quantization;
 use glm_agent::{Mode, model::ToolChoice};
 
 pub use batch::{BatchArgs, WorkerArgs};
+pub use eval::{BfclArgs, EvalCommand};
 #[cfg(feature = "local")]
 use model::quantizations;
 #[cfg(feature = "local")]
@@ -67,6 +69,9 @@ pub enum Command {
     ///
     /// Exit code 1 if anything but the time comes out different; what does is shown.
     Replay(ReplayArgs),
+    /// Measure how good a model is at calling functions
+    #[command(subcommand)]
+    Eval(EvalCommand),
     /// Serve a model or an agent by OpenAI's API, or tools by the Model Context Protocol
     ///
     /// A model, without further flags: its clients bring the tools and run them. With `--agent`, tools

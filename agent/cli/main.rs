@@ -11,6 +11,7 @@ mod disk;
 mod doctor;
 #[cfg(feature = "local")]
 mod entry;
+mod eval;
 mod exit;
 mod export;
 mod files;
@@ -97,6 +98,7 @@ async fn dispatch(cli: Cli, settings: &Settings) -> Result<u8, Failure> {
         }
         Some(Command::Session(command)) => session::session(&command),
         Some(Command::Replay(args)) => replay::replay(args, settings).await,
+        Some(Command::Eval(command)) => eval::eval(command).await,
         Some(Command::Serve(args)) => serve::serve(*args, settings).await,
         Some(Command::Sandbox(command)) => sandbox::sandbox(command).await,
         Some(Command::Doctor { json }) => doctor::doctor(json).await,

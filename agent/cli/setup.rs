@@ -121,6 +121,21 @@ pub fn budget(args: &AgentArgs) -> Budget {
 
 /// The engine that the flags name.
 pub async fn engine(args: &AgentArgs, progress: &Progress) -> Result<Arc<dyn Engine>, Failure> {
+    engine_with(args, true, progress).await
+}
+
+/// The engine that the flags name, with or without the constraint on replies.
+pub async fn engine_with(
+    args: &AgentArgs,
+    constrain: bool,
+    progress: &Progress,
+) -> Result<Arc<dyn Engine>, Failure> {
+    if !constrain && args.engine != "local" {
+        return Err(Failure::usage(anyhow!(
+            "the engine `{}` has no constraint that could be left out",
+            args.engine
+        )));
+    }
     if let Some(file) = args.engine.strip_prefix("scripted:") {
         return Ok(Arc::new(
             engine::scripted(Path::new(file)).map_err(Failure::usage)?,
@@ -132,15 +147,20 @@ pub async fn engine(args: &AgentArgs, progress: &Progress) -> Result<Arc<dyn Eng
             args.engine
         )));
     }
-    local(args, progress).await
+    local(args, constrain, progress).await
 }
 
 #[cfg(feature = "local")]
-async fn local(args: &AgentArgs, progress: &Progress) -> Result<Arc<dyn Engine>, Failure> {
+async fn local(
+    args: &AgentArgs,
+    constrain: bool,
+    progress: &Progress,
+) -> Result<Arc<dyn Engine>, Failure> {
     use crate::model::show;
     use glm_agent::model::engine::local::LocalOptions;
     let options = LocalOptions {
         quantization: args.quantize,
+        constrain,
         ..LocalOptions::default()
     };
     let (model, cache) = (&args.model, paths::cache_dir()?);
@@ -149,7 +169,11 @@ async fn local(args: &AgentArgs, progress: &Progress) -> Result<Arc<dyn Engine>,
 }
 
 #[cfg(not(feature = "local"))]
-async fn local(_args: &AgentArgs, _progress: &Progress) -> Result<Arc<dyn Engine>, Failure> {
+async fn local(
+    _args: &AgentArgs,
+    _constrain: bool,
+    _progress: &Progress,
+) -> Result<Arc<dyn Engine>, Failure> {
     Err(Failure::usage(anyhow!(
         "this `glm` was built without the local engine\nhint: build it with the feature `local`"
     )))

@@ -50,6 +50,10 @@ pub struct LocalOptions {
     /// session's next turn computes only what is new. Past this bound the
     /// engine starts afresh. 512 MiB by default.
     pub cache_bytes: u64,
+    /// Whether replies are held to the [grammar](crate::grammar) of the tools on
+    /// offer, as they are by default. Without, calls may be malformed: for
+    /// measurements of the model alone.
+    pub constrain: bool,
 }
 
 impl Default for LocalOptions {
@@ -57,6 +61,7 @@ impl Default for LocalOptions {
         Self {
             quantization: None,
             cache_bytes: 512 << 20,
+            constrain: true,
         }
     }
 }
@@ -70,6 +75,7 @@ pub struct Local {
     context_length: usize,
     vocabulary: Arc<Vocabulary>,
     runner: Runner,
+    constrains: bool,
 }
 
 impl Local {
@@ -103,7 +109,20 @@ impl Local {
             },
             vocabulary,
             runner,
+            constrains: options.constrain,
         })
+    }
+
+    /// The grammar that a reply must follow, if there is one.
+    fn grammar(&self, request: &Request) -> Result<Option<String>, Error> {
+        if !self.constrains {
+            return Ok(None);
+        }
+        let profile = self.profile.of(&request.conversation);
+        let offered = grammar::compile::expressible(profile, &request.conversation.tools);
+        let schema = request.answer_schema.as_ref();
+        let answer = grammar::compile::expressible_answer(profile, schema);
+        grammar::lark(profile, &offered, &request.tool_choice, answer)
     }
 
     fn fail(&self, reason: String) -> Error {
@@ -180,11 +199,7 @@ impl Engine for Local {
     ) -> Result<BoxStream<'static, Result<Delta, Error>>, Error> {
         let tools = &request.conversation.tools;
         let profile = self.profile.of(&request.conversation);
-        let offered = grammar::compile::expressible(profile, tools);
-        let schema = request.answer_schema.as_ref();
-        let answer = grammar::compile::expressible_answer(profile, schema);
-        let grammar = grammar::lark(profile, &offered, &request.tool_choice, answer)?;
-        let (constraint, parser) = match grammar {
+        let (constraint, parser) = match self.grammar(&request)? {
             Some(grammar) => (
                 Constraint::Lark(grammar),
                 Parser::constrained(profile, tools),

@@ -11,6 +11,7 @@
 
 mod batch;
 mod beginning;
+mod bfcl;
 mod budget;
 mod by_hand;
 #[path = "../support/cache.rs"]
