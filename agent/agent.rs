@@ -18,7 +18,7 @@ use crate::{
     answer::Form,
     budget::{Account, Budget, Price},
     citation::Source,
-    driver::{Answer, Approver, Driver, Observer},
+    driver::{Answer, Approver, Driver, Listener, Observer},
     event::{CallId, Event, EventKind, StopReason},
     offer::Offer,
     policy::Policy,
@@ -55,6 +55,7 @@ pub struct Agent {
     pub(crate) system: Option<String>,
     pub(crate) skip_thoughts: bool,
     pub(crate) setup: Option<Value>,
+    pub(crate) listeners: Vec<Arc<dyn Listener>>,
     sessions: Option<PathBuf>,
 }
 
@@ -354,6 +355,7 @@ pub struct AgentBuilder {
     system: Option<String>,
     skip_thoughts: bool,
     setup: Option<Value>,
+    listeners: Vec<Arc<dyn Listener>>,
     sessions: Option<PathBuf>,
 }
 
@@ -379,6 +381,7 @@ impl Default for AgentBuilder {
             system: None,
             skip_thoughts: false,
             setup: None,
+            listeners: Vec::new(),
             sessions: None,
         }
     }
@@ -449,6 +452,14 @@ impl AgentBuilder {
     #[must_use]
     pub fn setup(mut self, setup: Value) -> Self {
         self.setup = Some(setup);
+        self
+    }
+
+    /// Who hears of all that happens in the agent's sessions, such as
+    /// [traces](crate::render::otel::Exporter); repeatable.
+    #[must_use]
+    pub fn listener(mut self, listener: Arc<dyn Listener>) -> Self {
+        self.listeners.push(listener);
         self
     }
 
@@ -600,6 +611,7 @@ impl AgentBuilder {
             system: self.system,
             skip_thoughts: self.skip_thoughts,
             setup: self.setup,
+            listeners: self.listeners,
             sessions: self.sessions,
         })
     }

@@ -47,6 +47,13 @@ impl Observer for () {}
 
 pub use answers::{Answer, Approver};
 
+/// Hears of all that happens in an agent's sessions.
+pub trait Listener: Send + Sync {
+    /// An event was appended to a session's log: the last of these, which are all that
+    /// it has. The run waits until this returns.
+    fn event(&self, session: &str, events: &[Event]);
+}
+
 /// A run in progress.
 pub(crate) struct Driver<'a> {
     agent: &'a Agent,
@@ -104,6 +111,9 @@ impl<'a> Driver<'a> {
         }
         self.state.apply(&event);
         self.observer.event(&event);
+        for listener in &self.agent.listeners {
+            listener.event(self.session.id(), self.session.events());
+        }
         Ok(())
     }
 

@@ -307,6 +307,20 @@ pub enum Error {
         /// The variable that says where it is.
         variable: &'static str,
     },
+    /// Traces are asked for in a way that cannot be.
+    #[error("traces cannot be sent: {reason}")]
+    Telemetry {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A collector did not take a session's traces.
+    #[error("the traces were not sent to {endpoint}: {reason}")]
+    NotSent {
+        /// The collector's address.
+        endpoint: String,
+        /// What it says, or the network.
+        reason: String,
+    },
     /// An agent was described without a model.
     #[error("an agent needs an engine\nhint: `Agent::builder().engine(...)`")]
     NoEngine,

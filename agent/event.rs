@@ -1,13 +1,14 @@
 //! The events of a session: the only thing that is stored, and what everything
 //! else is computed from.
 //!
-//! The JSON form below is also what `glm run --json` prints. Fields may be
-//! added; a change that old readers cannot take raises [`SCHEMA`].
+//! The JSON form below is also what `glm run --json` prints;
+//! `schemas/session_event.json` describes it. Fields may be added; a change that old
+//! readers cannot take raises [`SCHEMA`], and logs of every version are read.
 
 use glm_agent_model::{Finish, Segment, ToolSpec, Usage};
 use glm_agent_tools::ToolOutput;
 use jiff::Timestamp;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,25 +21,33 @@ use crate::citation::Source;
 pub const SCHEMA: u32 = 3;
 
 /// Something that happened in a session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Position in the session, from 0.
     pub seq: u64,
     /// When it happened.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
+impl Event {
+    /// The JSON Schema of a line with an event, whichever version wrote it.
+    pub fn schema() -> Value {
+        schema_for!(Self).to_value()
+    }
+}
+
 /// What can happen in a session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EventKind {
     /// A conversation begins: the first event of its session, unless the user made
     /// calls there before.
     SessionStarted {
-        /// Version of the events' form: [`SCHEMA`].
+        /// Version of the events' form.
         schema: u32,
         /// The session's id.
         session: String,
@@ -230,7 +239,7 @@ pub enum EventKind {
 }
 
 /// Why a conversation was compacted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// It took too much of the model's window.
@@ -240,7 +249,7 @@ pub enum Cause {
 }
 
 /// Who wrote a summary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Summarist {
     /// The model, in words of its own.
@@ -270,7 +279,7 @@ pub fn is_by_user(call: &str) -> bool {
 }
 
 /// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The tool ran, and what it ran succeeded.

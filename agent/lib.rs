@@ -59,7 +59,7 @@ pub use agent::{Agent, AgentBuilder, Run, resume_tools};
 pub use async_trait::async_trait;
 pub use budget::{Account, Budget, Price};
 pub use by_hand::call_by_hand;
-pub use driver::{Answer, Approver, Observer};
+pub use driver::{Answer, Approver, Listener, Observer};
 pub use error::{Error, Faults};
 pub use event::{Event, EventKind, Status, StopReason};
 pub use glm_agent_model as model;

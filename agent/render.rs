@@ -3,6 +3,7 @@
 pub mod html;
 pub mod jsonl;
 pub mod markdown;
+pub mod otel;
 pub mod sources;
 pub mod terminal;
 mod transcript;

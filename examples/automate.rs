@@ -23,6 +23,7 @@ async fn work() -> Result<(), Box<dyn std::error::Error>> {
     let agent = Agent::builder()
         .engine(engine::load("smol-glm").await?)
         .tool(Python::new(paths::cache_dir()?).tool())
+        .sessions(paths::sessions_dir()?)
         .budget(Budget {
             steps: 4,
             time: Some(Duration::from_secs(120)),

@@ -21,6 +21,7 @@ async fn talk() -> Result<(), Box<dyn std::error::Error>> {
     let agent = Agent::builder()
         .engine(engine::load("smol-glm").await?)
         .tool(Python::new(paths::cache_dir()?).tool())
+        .sessions(paths::sessions_dir()?)
         .build()?;
     let mut session = agent.session(None)?;
     let mut screen = Terminal::conversation(std::io::stdout(), Style::default());

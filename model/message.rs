@@ -1,5 +1,6 @@
 //! What a conversation consists of, independent of any model's syntax.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -85,7 +86,7 @@ pub enum Message {
 }
 
 /// A part of a reply.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Segment {
     /// Words: the answer, or a thought before a call.
@@ -112,7 +113,7 @@ impl Segment {
 
 /// A call as the model wrote it, parsed but not yet validated against the
 /// tool's schema.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolCall {
     /// Name of a tool on offer.
     pub name: String,
@@ -122,7 +123,7 @@ pub struct ToolCall {
 }
 
 /// A tool as the model is told about it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToolSpec {
     /// A function with JSON arguments, in OpenAI's form.
@@ -168,7 +169,7 @@ impl ToolSpec {
 
 /// A function's definition, kept verbatim (keys, their order and all), because
 /// the model's prompt shows it so.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]
 pub struct FunctionSpec(Map<String, Value>);
 

@@ -2,11 +2,12 @@
 
 use std::{io::Write, path::Path};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// A file that a call made or changed in its session's folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Artifact {
     /// Its path below the session's folder, with `/` between the parts. The tool
     /// chose it, so it may hold whatever a name of a file may.

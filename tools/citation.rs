@@ -1,9 +1,10 @@
 //! Where something that a tool says comes from.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A source of a tool's result, for people to follow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Citation {
     /// What the text of the result calls it, such as the `7` of GLM-4's `【7†source】`;
     /// empty when the result as a whole comes from there.

@@ -345,7 +345,7 @@ impl ToolContext {
 }
 
 /// What a tool hands back to the model.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolOutput {
     /// The result as the model reads it.
     pub text: String,
@@ -371,19 +371,19 @@ pub struct ToolOutput {
     /// Where what the text says comes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub citations: Vec<Citation>,
-    /// What the tool needs, beside the arguments, to do the call again in another
-    /// process: [`Invoke::resume`] gets it. Nobody else looks at it.
+    /// What the tool's `Invoke::resume` needs, beside the arguments, to do the call
+    /// again in another process. Nobody else looks at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Value>,
 }
 
 /// One thing that a model is shown.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
-    /// As [`ToolOutput::metadata`].
+    /// The observation's metadata, as the result has it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub metadata: String,
-    /// As [`ToolOutput::text`].
+    /// What the model reads.
     pub text: String,
 }
 

@@ -1,7 +1,7 @@
 //! Results: what came of a task.
 
 use glm_agent_model::Usage;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
+use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,7 +32,6 @@ pub struct TaskResult {
     pub error: Option<String>,
 
     /// Tokens read and written, by all attempts
-    #[schemars(schema_with = "usage")]
     pub usage: Usage,
 
     /// What they cost, where the model has a price, in that price's currency
@@ -123,21 +122,4 @@ impl TaskResult {
             batch: batch.to_owned(),
         }
     }
-}
-
-/// The schema of a type of the model's crate, which knows no schemas.
-fn usage(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "properties": {
-            "prompt_tokens": { "type": "integer", "minimum": 0, "description": "Tokens of the prompts" },
-            "cached_tokens": {
-                "type": "integer",
-                "minimum": 0,
-                "description": "Those among them that the engine had computed before"
-            },
-            "completion_tokens": { "type": "integer", "minimum": 0, "description": "Tokens of the replies" }
-        },
-        "required": ["prompt_tokens", "cached_tokens", "completion_tokens"]
-    })
 }

@@ -389,7 +389,7 @@ pub enum SessionCommand {
         #[arg(long)]
         json: bool,
     },
-    /// A session as a document to read and to share: Markdown, a web page, or its events
+    /// A session as a document to read and to share: Markdown, a web page, or its events; or as traces
     Export(ExportArgs),
     /// Go on with a run that waits for your consent to a call, or for its result, or that was killed
     ///
@@ -435,6 +435,16 @@ pub struct ExportArgs {
     /// The events, one JSON object a line, as `show --json` prints them
     #[arg(long, group = "form")]
     pub json: bool,
+
+    /// OpenTelemetry traces, sent to this collector, such as http://localhost:4318, or to where
+    /// the environment and glm.toml send traces
+    #[arg(
+        long,
+        group = "form",
+        value_name = "ENDPOINT",
+        conflicts_with = "output"
+    )]
+    pub otlp: Option<Option<String>>,
 
     /// Write to this file instead of stdout; what is there is replaced
     #[arg(long, short, value_name = "FILE")]

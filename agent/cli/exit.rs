@@ -99,6 +99,7 @@ impl From<Error> for Failure {
             | Error::NoTools { .. }
             | Error::NotOffered { .. }
             | Error::NothingToCall
+            | Error::Telemetry { .. }
             | Error::AnswerSchema { .. }
             | Error::NoKeys { .. }
             | Error::NothingPending { .. }

@@ -34,6 +34,7 @@ mod servers;
 mod session;
 mod settings;
 mod setup;
+mod telemetry;
 mod tools;
 #[cfg(feature = "local")]
 mod verify;
@@ -74,7 +75,11 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(anyhow::Error::from(error)).report(),
     };
-    let result = runtime.block_on(dispatch(cli, &settings));
+    let result = runtime.block_on(async {
+        let result = dispatch(cli, &settings).await;
+        telemetry::finish(&settings).await;
+        result
+    });
     // A tool's blocking thread must not keep the program from ending.
     runtime.shutdown_background();
     match result {
@@ -95,6 +100,9 @@ async fn dispatch(cli: Cli, settings: &Settings) -> Result<u8, Failure> {
         Some(Command::Prompt(command)) => prompt::prompt(command),
         Some(Command::Session(SessionCommand::Resume(args))) => {
             resume::resume(args, settings).await
+        }
+        Some(Command::Session(SessionCommand::Export(args))) if args.otlp.is_some() => {
+            telemetry::send(&glm_agent::paths::sessions_dir()?, &args, settings).await
         }
         Some(Command::Session(command)) => session::session(&command),
         Some(Command::Replay(args)) => replay::replay(args, settings).await,

@@ -1,4 +1,5 @@
-//! `glm.toml`: what flags default to, rules for calls, prices, secrets and MCP servers.
+//! `glm.toml`: what flags default to, rules for calls, prices, secrets, MCP servers and
+//! telemetry.
 //!
 //! The user's own lies in the configuration directory, a project's in the folder
 //! where `glm` runs or, within a repository, in one above it. What a project says
@@ -11,13 +12,14 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Command, CommandFactory, FromArgMatches};
-use glm_agent::{Price, Secrets, paths, policy::Rule};
+use glm_agent::{Price, Secrets, paths, policy::Rule, render::otel};
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::{
     args::{AgentArgs, Cli, LOCAL_SEARCH, ServeArgs},
     exit::Failure,
+    telemetry,
 };
 
 const FILE: &str = "glm.toml";
@@ -32,6 +34,10 @@ pub struct Settings {
     pub rules: Vec<Rule>,
     /// MCP servers by name, as they stand in the file.
     pub servers: Table,
+    /// Where traces go.
+    pub telemetry: otel::Settings,
+    /// What sends them.
+    pub exporter: telemetry::Shared,
     secrets: BTreeMap<String, Place>,
     /// By the models' names.
     prices: BTreeMap<String, Price>,
@@ -60,6 +66,8 @@ struct File {
     prices: BTreeMap<String, Price>,
     #[serde(default, rename = "mcpServers", alias = "mcp_servers")]
     servers: Table,
+    #[serde(default)]
+    telemetry: otel::Settings,
 }
 
 #[derive(Default, Deserialize)]
@@ -150,13 +158,14 @@ impl Settings {
             secrets,
             prices,
             servers,
+            telemetry,
         } = Value::Table(table)
             .try_into()
             .map_err(|error: toml::de::Error| {
                 let mut flags = known;
                 flags.retain(|id| !OF_ONE_TASK.contains(id));
                 format!(
-                    "{}; settings are policy, secrets, prices, mcpServers and {}",
+                    "{}; settings are policy, secrets, prices, mcpServers, telemetry and {}",
                     error.message(),
                     flags.join(", ")
                 )
@@ -172,6 +181,8 @@ impl Settings {
                 place => (name, place),
             }));
         self.servers.extend(servers);
+        self.telemetry.endpoint = telemetry.endpoint.or(self.telemetry.endpoint.take());
+        self.telemetry.content = telemetry.content.or(self.telemetry.content);
         Ok(())
     }
 }

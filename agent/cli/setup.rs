@@ -24,6 +24,7 @@ use crate::{
     progress::Progress,
     servers,
     settings::Settings,
+    telemetry,
     web::Form,
 };
 
@@ -36,6 +37,7 @@ pub async fn agent(
 ) -> Result<(AgentBuilder, Vec<Arc<Server>>), Failure> {
     // Tools first: a mistyped name should not wait for the model to load.
     let progress = Arc::new(Progress::new(quiet));
+    settings.telemetry.destination()?;
     let schema = args.output_schema.as_deref().map(schema).transpose()?;
     let choice = Choice::new(&args.tools.own, &progress, None)?;
     let servers = servers::connect(&args.tools, settings, &progress).await?;
@@ -56,7 +58,8 @@ pub fn builder(
     tools: Vec<Tool>,
     servers: &[Arc<Server>],
 ) -> Result<AgentBuilder, glm_agent::Error> {
-    let makers = engine.profile().sampling();
+    let sampling = sampling(args, engine.profile().sampling());
+    let exporter = telemetry::exporter(settings, args, sampling)?;
     let price = settings.price(engine.model());
     let mut builder = Agent::builder()
         .shared_engine(engine)
@@ -73,11 +76,10 @@ pub fn builder(
         .compact_at(args.compact_at)
         .max_tokens(args.max_tokens as usize)
         .thinking(!args.no_thinking)
-        .sampling(Sampling {
-            temperature: args.temperature.unwrap_or(makers.temperature),
-            seed: args.seed,
-            ..makers
-        });
+        .sampling(sampling);
+    if let Some(exporter) = exporter {
+        builder = builder.listener(exporter);
+    }
     if let Some(price) = price {
         builder = builder.price(price);
     }
@@ -104,6 +106,15 @@ pub fn schema(path: &Path) -> Result<Value, Failure> {
     serde_json::from_str(&text)
         .with_context(|| format!("the schema `{}` is not JSON", path.display()))
         .map_err(Failure::usage)
+}
+
+/// How tokens are chosen: as the model's makers do, but for what the flags say.
+pub fn sampling(args: &AgentArgs, makers: Sampling) -> Sampling {
+    Sampling {
+        temperature: args.temperature.unwrap_or(makers.temperature),
+        seed: args.seed,
+        ..makers
+    }
 }
 
 /// What the flags let a run spend.

@@ -7,6 +7,10 @@ use serde_json::json;
 
 use super::*;
 use crate::{Status, event::CallId};
+use paired::is_paired;
+
+#[path = "../../tests/support/paired.rs"]
+mod paired;
 
 /// A log whose calls are counted.
 #[derive(Default)]
@@ -109,24 +113,6 @@ fn window(tokens: usize) -> Window<'static> {
 
 fn seen(log: &Log, window: &Window<'_>) -> Conversation {
     view(&log.events, window.result_chars)
-}
-
-/// Whether each reply has an observation after it for each of its calls.
-fn is_paired(conversation: &Conversation) -> bool {
-    let mut open = 0;
-    for message in &conversation.messages {
-        match message {
-            Message::Observation { .. } if open == 0 => return false,
-            Message::Observation { .. } => open -= 1,
-            _ if open > 0 => return false,
-            Message::Assistant { segments } => {
-                let calls = segments.iter().filter(|s| matches!(s, Segment::Call(_)));
-                open = calls.count();
-            }
-            _ => {}
-        }
-    }
-    open == 0
 }
 
 #[test]

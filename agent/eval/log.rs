@@ -299,10 +299,13 @@ mod tests {
             let mut file = open().unwrap();
             let outcomes = read(&mut file, &path).unwrap();
             let is_whole = |line: &[u8]| serde_json::from_slice::<Outcome>(line).is_ok();
-            let whole = kept.split(|byte| *byte == b'\n').filter(|line| is_whole(line));
+            let whole = kept
+                .split(|byte| *byte == b'\n')
+                .filter(|line| is_whole(line));
             assert_eq!(outcomes.len(), whole.count(), "cut at {cut}");
             // What is added stands on a line of its own.
-            file.write_all(&serde_json::to_vec(&outcome("c")).unwrap()).unwrap();
+            file.write_all(&serde_json::to_vec(&outcome("c")).unwrap())
+                .unwrap();
             let after = read(&mut open().unwrap(), &path).unwrap();
             assert_eq!(after.len(), outcomes.len() + 1, "cut at {cut}");
             assert_eq!(after.get("c"), Some(&outcome("c")));

@@ -41,7 +41,7 @@ pub(super) async fn play(
     let mut usage = Usage::default();
     let mut turns: Vec<Vec<Step>> = Vec::new();
     let checked = 'entry: {
-        for (number, said) in entry.turns.iter().enumerate() {
+        'turns: for (number, said) in entry.turns.iter().enumerate() {
             match entry.more_tools(number) {
                 None => conversation.messages.extend(said.iter().cloned()),
                 Some(more) => {
@@ -88,14 +88,11 @@ pub(super) async fn play(
                     break;
                 }
                 if steps.len() > rules.most_steps {
-                    break 'entry Err(Fault::new(
-                        "multi_turn:force_terminated",
-                        format!("more than {} replies in one turn", rules.most_steps),
-                    ));
+                    break 'turns;
                 }
             }
         }
-        tools.verdict(&turns).await?
+        tools.verdict(entry, &turns).await?
     };
     Ok(Some(Outcome {
         turns,
@@ -110,15 +107,8 @@ pub(super) async fn judge(
     entry: &Entry,
     turns: Vec<Vec<Step>>,
 ) -> Result<Outcome, Error> {
-    let checked = if turns.len() == entry.turns.len() {
-        let (mut tools, _) = Tools::start(source, entry).await?;
-        tools.verdict(&turns).await?
-    } else {
-        Err(Fault::new(
-            "multi_turn:force_terminated",
-            format!("{} turns, expected {}", turns.len(), entry.turns.len()),
-        ))
-    };
+    let (mut tools, _) = Tools::start(source, entry).await?;
+    let checked = tools.verdict(entry, &turns).await?;
     Ok(Outcome {
         turns,
         ..Outcome::new(entry, checked)
@@ -206,7 +196,14 @@ impl Tools {
         }
     }
 
-    async fn verdict(&mut self, turns: &[Vec<Step>]) -> Result<Result<(), Fault>, Error> {
+    async fn verdict(
+        &mut self,
+        entry: &Entry,
+        turns: &[Vec<Step>],
+    ) -> Result<Result<(), Fault>, Error> {
+        if turns.len() != entry.turns.len() {
+            return Ok(Err(given_up(entry, turns)));
+        }
         let turns = turns.iter().map(|steps| {
             let calls = steps.iter().map(|step| step.calls.as_slice());
             calls.filter(|calls| !calls.is_empty()).collect()
@@ -266,6 +263,16 @@ fn missing(entry: &Entry, reason: String) -> Error {
         reason: format!("Python cannot be run: {reason}"),
         hint: "install Python 3, or name an interpreter in GLM_PYTHON",
     }
+}
+
+/// There were too many replies in the last of these turns.
+fn given_up(entry: &Entry, turns: &[Vec<Step>]) -> Fault {
+    let replies = turns.last().map_or(0, Vec::len);
+    let (turn, all) = (turns.len(), entry.turns.len());
+    Fault::new(
+        "multi_turn:force_terminated",
+        format!("given up in turn {turn} of {all}, after {replies} replies"),
+    )
 }
 
 fn too_slow() -> Fault {

@@ -70,8 +70,8 @@ fn means() -> [(&'static str, Vec<(Category, f64)>); 5] {
             "live AST",
             live.map(|part| (part, f64::from(part.size()))).into(),
         ),
-        ("relevance", vec![(LiveRelevance, 1.0)]),
-        ("irrelevance", irrelevance.into()),
+        ("relevance detection", vec![(LiveRelevance, 1.0)]),
+        ("irrelevance detection", irrelevance.into()),
         ("multi turn", turns.map(|part| (part, 1.0)).into()),
     ]
 }

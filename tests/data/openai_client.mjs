@@ -11,7 +11,7 @@ function answer(completion) {
   return {
     id: completion.id.slice(0, 9),
     model: completion.model,
-    content: message.content ?? null,
+    content: message.content || null,
     reasoning: message.reasoning_content ?? null,
     calls: (message.tool_calls ?? []).map(({ id, function: { name, arguments: text } }) => ({
       name,
@@ -37,7 +37,10 @@ async function take(client, { do: what, request, id }) {
     const whole = answer(await chat.stream(request).finalChatCompletion());
     return { ...whole, streamed: pieces.join(""), pieces: pieces.length, glm: own };
   }
-  if (what === "complete") return client.completions.create(request);
+  if (what === "complete") {
+    const { object, choices, usage } = await client.completions.create(request);
+    return { object, text: choices[0].text, finish: choices[0].finish_reason, usage };
+  }
   if (what === "stream_text") {
     const choices = [];
     let pieces = 0;

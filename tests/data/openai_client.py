@@ -20,7 +20,7 @@ def answer(completion):
     return {
         "id": completion.id[:9],
         "model": completion.model,
-        "content": message.content,
+        "content": message.content or None,
         "reasoning": getattr(message, "reasoning_content", None),
         "calls": [
             {"name": call.function.name, "arguments": call.function.arguments, "has_id": call.id.startswith("call_")}
@@ -30,6 +30,12 @@ def answer(completion):
         "usage": completion.usage and completion.usage.model_dump(exclude_none=True),
         "annotations": [a.model_dump() for a in getattr(message, "annotations", None) or []],
     }
+
+
+def text(completion):
+    choice = completion.choices[0]
+    usage = completion.usage.model_dump(exclude_none=True)
+    return {"object": completion.object, "text": choice.text, "finish": choice.finish_reason, "usage": usage}
 
 
 def take(client, step):
@@ -52,16 +58,16 @@ def take(client, step):
             whole = answer(stream.get_final_completion())
         return {**whole, "streamed": "".join(pieces), "pieces": len(pieces), "glm": own}
     if do == "complete":
-        return client.completions.create(**request).model_dump(exclude_none=True)
+        return text(client.completions.create(**request))
     if do == "stream_text":
         chunks = list(client.completions.create(stream=True, **request))
-        text = "".join(choice.text for chunk in chunks for choice in chunk.choices)
+        words = "".join(choice.text for chunk in chunks for choice in chunk.choices)
         finish = [choice.finish_reason for chunk in chunks for choice in chunk.choices][-1]
-        return {"text": text, "finish": finish, "pieces": len(chunks)}
+        return {"text": words, "finish": finish, "pieces": len(chunks)}
     if do == "models":
-        return [model.model_dump() for model in client.models.list()]
+        return [model.model_dump(exclude_none=True) for model in client.models.list()]
     if do == "model":
-        return client.models.retrieve(step["id"]).model_dump()
+        return client.models.retrieve(step["id"]).model_dump(exclude_none=True)
     raise ValueError(do)
 
 

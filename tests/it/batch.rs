@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Stdio},
     thread,
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     glm::{Glm, Output, parse},
+    published::published,
     research::{SIMPLE, TASK, with_documents},
     run::ADDER,
     web::{html, serve},
@@ -240,13 +241,7 @@ fn the_schemas_describe_the_lines() {
         ("batch_task", Task::schema(), task),
         ("batch_result", TaskResult::schema(), result),
     ] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{name}.json"));
-        let text = format!("{schema:#}\n");
-        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-            fs::write(&path, &text).unwrap();
-        }
-        let written = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(written, text, "UPDATE_SCHEMAS=1 writes {}", path.display());
+        published(name, &schema);
         let schema = glm_agent::tools::schema::Schema::compile(&schema).unwrap();
         assert_eq!(schema.check(line.clone()), Ok(line));
     }
@@ -333,22 +328,7 @@ fn tasks_come_from_stdin_and_what_has_a_result_is_not_done_again() {
         "--tools",
         "none",
     ];
-    let give = |lines: &str| {
-        let mut child = glm
-            .command(&flags)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(lines.as_bytes())
-            .unwrap();
-        Output::of(child.wait_with_output().unwrap())
-    };
+    let give = |lines: &str| Output::of_reader(&mut glm.command(&flags), lines);
     let first = give("{\"id\": \"a\", \"task\": \"Hi\"}\n");
     assert!(
         first.stderr.starts_with("1 task: 1 answered\n1 task in "),

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     glm::{Glm, of_type, parse},
+    paired::is_paired,
     run::ADDER,
 };
 
@@ -114,24 +115,6 @@ impl Engine for Reader {
         );
         Ok(stream::iter([Ok(Delta::Finished(reply))]).boxed())
     }
-}
-
-/// Whether each reply has an observation after it for each of its calls.
-fn is_paired(conversation: &Conversation) -> bool {
-    let mut open = 0;
-    for message in &conversation.messages {
-        match message {
-            Message::Observation { .. } if open == 0 => return false,
-            Message::Observation { .. } => open -= 1,
-            _ if open > 0 => return false,
-            Message::Assistant { segments } => {
-                let calls = segments.iter().filter(|s| matches!(s, Segment::Call(_)));
-                open = calls.count();
-            }
-            _ => {}
-        }
-    }
-    open == 0
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     glm::{Glm, Output, of_type, parse},
     run::ADDER,
+    session::stuck,
 };
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -300,30 +301,10 @@ fn a_program_killed_after_any_event_goes_on_to_the_same_answer() {
 #[test]
 fn a_call_that_was_under_way_can_be_answered_at_once() {
     let glm = Glm::new();
-    glm.file(
-        "tools.toml",
-        "[[tools]]\nname = \"wait\"\ndescription = \"Waits\"\n\
-         command = [\"sh\", \"-c\", \"test -e go || sleep 600; echo went\"]\n\
-         parameters = { type = \"object\", properties = {} }\n",
-    );
-    let engine = glm.script(&["wait\n{}", "\nWent."]);
-    let mut child = glm
-        .command(&[
-            "run",
-            "Wait",
-            "--json",
-            "--engine",
-            &engine,
-            "--tools",
-            "./tools.toml",
-            "--session",
-            "s",
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("tool_call_requested")));
+    let tools = "[[tools]]\nname = \"wait\"\ndescription = \"Waits\"\n\
+                 command = [\"sh\", \"-c\", \"test -e go || sleep 600; echo went\"]\n\
+                 parameters = { type = \"object\", properties = {} }\n";
+    let mut child = stuck(&glm, tools, "\nWent.");
     // While it runs, it is nobody else's.
     let last = ["session", "resume", "--last"];
     let busy = glm.run(&last);

@@ -4,7 +4,7 @@ use glm_agent::{Agent, engine::Scripted, model::Message, view};
 
 #[path = "../../examples/custom_tool.rs"]
 #[expect(dead_code, reason = "its `main` is for people, and loads a model")]
-mod example;
+pub mod example;
 
 /// The answer of a model that replies like this, and what the tool told it before.
 async fn run(replies: [&str; 2]) -> (String, String) {

@@ -1,28 +1,29 @@
 //! Each example runs as it is.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{path::PathBuf, process::Command};
 
-/// Cargo builds the examples before it runs the tests.
-fn example(name: &str) -> Command {
+use crate::glm::{Glm, Output, parse};
+
+/// An example that keeps its sessions where this `glm` does. Cargo builds the examples
+/// before it runs the tests.
+pub fn example(glm: &Glm, name: &str) -> Command {
     let mut path = PathBuf::from(env!("CARGO_BIN_EXE_glm"));
     path.pop();
-    Command::new(path.join("examples").join(name))
+    let mut command = Command::new(path.join("examples").join(name));
+    command.env("GLM_DATA_DIR", glm.folder().join("data"));
+    command
 }
 
 #[test]
 fn custom_tool_answers_from_its_tools_result() {
-    let output = example("custom_tool").output().unwrap();
+    let output = example(&Glm::new(), "custom_tool").output().unwrap();
     let answer = String::from_utf8(output.stdout).unwrap();
     assert!(answer.contains("QX-7731"), "{answer}");
 }
 
 #[test]
 fn the_tools_of_the_manifest_are_on_offer_and_run() {
-    let glm = crate::glm::Glm::new();
+    let glm = Glm::new();
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tools.toml");
     let listed = glm.run(&["tools", "list", "--json", "--tools", manifest]);
     let specs: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
@@ -53,8 +54,9 @@ fn the_tools_of_the_manifest_are_on_offer_and_run() {
 
 #[test]
 fn automate_prints_a_result_for_each_task() {
-    let output = example("automate").output().unwrap();
-    let results = crate::glm::parse(&String::from_utf8(output.stdout).unwrap());
+    let glm = Glm::new();
+    let output = example(&glm, "automate").output().unwrap();
+    let results = parse(&String::from_utf8(output.stdout).unwrap());
     let found: Vec<_> = results
         .iter()
         .map(|r| (r["id"].as_str().unwrap(), r["status"].as_str().unwrap()))
@@ -79,18 +81,13 @@ fn automate_prints_a_result_for_each_task() {
 
 #[test]
 fn repl_keeps_the_conversation() {
-    let mut child = example("repl")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin
-        .write_all(b"What is 6 * 7? Use python.\nHello!\n")
-        .unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let shown = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{shown}");
+    let glm = Glm::new();
+    let lines = "What is 6 * 7? Use python.\nHello!\n";
+    let Output {
+        stdout: shown,
+        code,
+        ..
+    } = Output::of_reader(&mut example(&glm, "repl"), lines);
+    assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("✓ 42\n"), "{shown}");
 }

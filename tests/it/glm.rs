@@ -2,12 +2,15 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::published::check_logs;
 
 /// A `glm` with a data directory of its own. Models and compiled code are
 /// shared with the user's, so that they are made once.
@@ -61,6 +64,9 @@ impl Glm {
             .env("GLM_CONFIG_DIR", self.home.path().join("config"))
             .env("NO_COLOR", "1")
             .env_remove("RUST_LOG")
+            .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
+            .env_remove("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+            .env_remove("TRACEPARENT")
             .stdin(Stdio::null());
         command
     }
@@ -77,6 +83,16 @@ impl Glm {
     }
 }
 
+/// What tests had written keeps to its schema.
+impl Drop for Glm {
+    fn drop(&mut self) {
+        // A test that fails for another reason should say that one.
+        if !std::thread::panicking() {
+            check_logs(&self.home.path().join("data/sessions"));
+        }
+    }
+}
+
 impl Output {
     pub fn of(output: std::process::Output) -> Self {
         Self {
@@ -84,6 +100,20 @@ impl Output {
             stderr: String::from_utf8(output.stderr).unwrap(),
             code: output.status.code(),
         }
+    }
+
+    /// Of a command that reads this.
+    pub fn of_reader(command: &mut Command, stdin: &str) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pipe = child.stdin.take().unwrap();
+        pipe.write_all(stdin.as_bytes()).unwrap();
+        drop(pipe);
+        Self::of(child.wait_with_output().unwrap())
     }
 }
 

@@ -16,6 +16,9 @@ mod budget;
 mod by_hand;
 #[path = "../support/cache.rs"]
 mod cache;
+mod cassettes;
+#[path = "../support/collector.rs"]
+mod collector;
 mod commands;
 mod compaction;
 mod context;
@@ -34,28 +37,36 @@ mod input;
 mod library;
 #[cfg(feature = "local")]
 mod local;
+mod log;
 mod mcp;
 mod mcp_server;
 #[cfg(feature = "local")]
 mod model;
 #[path = "../support/npm.rs"]
 mod npm;
+mod otel;
 mod output_schema;
+#[path = "../support/paired.rs"]
+mod paired;
 mod policy;
 #[cfg(unix)]
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod prompt;
+mod published;
 #[cfg(feature = "local")]
 mod pull;
 #[cfg(unix)]
 mod queue;
 mod replay;
+#[cfg(feature = "local")]
+mod replayed;
 mod research;
 mod resume;
 mod run;
 mod sandbox;
 mod sandbox_packs;
+mod serve;
 mod session;
 #[path = "../support/venv.rs"]
 mod venv;

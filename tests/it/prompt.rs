@@ -1,27 +1,11 @@
 //! `glm prompt`: the wire format for other programs.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 
 use crate::glm::{Glm, Output};
 
 fn with_stdin(glm: &Glm, args: &[&str], stdin: &str) -> Output {
-    use std::io::Write;
-    let mut child = glm
-        .command(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(stdin.as_bytes())
-        .unwrap();
-    Output::of(child.wait_with_output().unwrap())
+    Output::of_reader(&mut glm.command(args), stdin)
 }
 
 /// Every rendering of a file, as another engine made it.

@@ -12,10 +12,11 @@ use crate::glm::{Glm, of_type, parse};
 const WAIT: &str = "[[tools]]\nname = \"wait\"\ndescription = \"Waits\"\n\
     command = [\"sleep\", \"600\"]\nparameters = { type = \"object\", properties = {} }\n";
 
-/// Starts a run whose tool never ends, and returns when the call has begun.
-fn stuck(glm: &Glm) -> Child {
-    glm.file("tools.toml", WAIT);
-    let engine = glm.script(&["wait\n{}", "\nBack again."]);
+/// Starts a run whose tool, `wait`, does not end, and returns when the call has begun. What
+/// the model says then is for a run that goes on.
+pub fn stuck(glm: &Glm, tools: &str, then: &str) -> Child {
+    glm.file("tools.toml", tools);
+    let engine = glm.script(&["wait\n{}", then]);
     let mut child = glm
         .command(&[
             "run",
@@ -69,7 +70,7 @@ fn a_session_goes_on_where_it_was() {
 #[test]
 fn kill_9_in_the_middle_of_a_run_leaves_a_session_that_loads_and_goes_on() {
     let glm = Glm::new();
-    let mut child = stuck(&glm);
+    let mut child = stuck(&glm, WAIT, "\nBack again.");
     child.kill().unwrap();
     child.wait().unwrap();
     let before = log(&glm);
@@ -100,7 +101,7 @@ fn kill_9_in_the_middle_of_a_run_leaves_a_session_that_loads_and_goes_on() {
 #[test]
 fn ctrl_c_ends_the_run_and_the_log_says_so() {
     let glm = Glm::new();
-    let mut child = stuck(&glm);
+    let mut child = stuck(&glm, WAIT, "\nBack again.");
     let interrupted = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()
@@ -113,7 +114,7 @@ fn ctrl_c_ends_the_run_and_the_log_says_so() {
 #[test]
 fn a_second_process_on_a_session_is_told() {
     let glm = Glm::new();
-    let mut child = stuck(&glm);
+    let mut child = stuck(&glm, WAIT, "\nBack again.");
     let output = glm.run(&[
         "run",
         "Me too",
@@ -227,7 +228,7 @@ fn sessions_are_removed_all_or_none() {
     assert!(glm.folder().join("data/sessions/a").exists());
     assert_eq!(glm.run(&["session", "rm", "a", "b"]).code, Some(0));
     assert_eq!(glm.run(&["session", "list"]).stdout, "");
-    let mut child = stuck(&glm);
+    let mut child = stuck(&glm, WAIT, "\nBack again.");
     let output = glm.run(&["session", "rm", "s"]);
     child.kill().unwrap();
     child.wait().unwrap();

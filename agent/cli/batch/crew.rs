@@ -51,6 +51,7 @@ impl Crew {
     ) -> Result<Self, Failure> {
         // Tools first: a mistyped name should not wait for the model to load.
         let progress = Arc::new(Progress::new(quiet));
+        settings.telemetry.destination()?;
         let schema = args.output_schema.as_deref();
         let schema = schema.map(setup::schema).transpose()?;
         let usual = Choice::new(&args.tools.own, &progress, None)?;

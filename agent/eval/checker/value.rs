@@ -63,14 +63,14 @@ impl PyValue {
         }
     }
 
-    /// What `value in self` says; nothing is in what has no items.
-    pub fn contains(&self, value: &Self) -> bool {
-        match self {
+    /// What `value in self` says; `None` of what has no items.
+    pub fn contains(&self, value: &Self) -> Option<bool> {
+        Some(match self {
             Self::List(items) => items.iter().any(|item| item.equals(value)),
             Self::Str(text) => matches!(value, Self::Str(part) if text.contains(part.as_str())),
             Self::Dict(_) => matches!(value, Self::Str(key) if self.get(key).is_some()),
-            _ => false,
-        }
+            _ => return None,
+        })
     }
 
     /// The value of a key.

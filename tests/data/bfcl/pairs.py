@@ -158,7 +158,10 @@ def filled(value, chance):
     if isinstance(value, dict):
         pairs = {}
         for key, inner in value.items():
-            picked = chosen(inner, chance) if isinstance(inner, list) else inner
+            if not isinstance(inner, list):
+                pairs[key] = filled(inner, chance)
+                continue
+            picked = chosen(inner, chance)
             if picked is not None and not ("" in inner and chance.random() < 0.5):
                 pairs[key] = picked
         return pairs

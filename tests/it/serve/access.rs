@@ -18,7 +18,10 @@ fn only_who_has_a_key_is_served() {
     let server = Server::start(&glm, &[REPLY], &["--api-key-file", "keys"]);
     let steps = json!([{"do": "chat", "request": chat()}]);
     for key in ["first-key", "second-key"] {
-        assert_eq!(python(&server.url(), Some(key), &steps)[0]["content"], "Hi.");
+        assert_eq!(
+            python(&server.url(), Some(key), &steps)[0]["content"],
+            "Hi."
+        );
         assert_eq!(node(&server.url(), Some(key), &steps)[0]["content"], "Hi.");
     }
     for refused in [
@@ -26,7 +29,10 @@ fn only_who_has_a_key_is_served() {
         node(&server.url(), Some("third-key"), &steps),
     ] {
         assert_eq!(refused[0]["error"], "AuthenticationError");
-        assert_eq!((&refused[0]["status"], &refused[0]["code"]), (&json!(401), &json!("invalid_api_key")));
+        assert_eq!(
+            (&refused[0]["status"], &refused[0]["code"]),
+            (&json!(401), &json!("invalid_api_key"))
+        );
     }
     assert_eq!(server.get("/metrics").status, 401);
     assert_eq!(server.get("/v1/models").status, 401);
@@ -34,7 +40,10 @@ fn only_who_has_a_key_is_served() {
     assert_eq!(server.get("/health").json(), json!({"status": "ok"}));
     assert_eq!(server.get("/").status, 200);
     // A name of its own is not needed with a key: a proxy may have another.
-    let headers = [("host", "glm.example.com"), ("authorization", "Bearer first-key")];
+    let headers = [
+        ("host", "glm.example.com"),
+        ("authorization", "Bearer first-key"),
+    ];
     assert_eq!(server.ask("GET", "/v1/models", &headers, "").status, 200);
 }
 
@@ -56,10 +65,18 @@ fn other_machines_need_a_key() {
     );
     let output = run(&["--api-key-file", "keys"]);
     assert_eq!(output.code, Some(2));
-    assert_eq!(output.stderr, "error: `keys` holds no key\nhint: write one a line\n");
+    assert_eq!(
+        output.stderr,
+        "error: `keys` holds no key\nhint: write one a line\n"
+    );
     let output = run(&["--tools", "python"]);
     assert_eq!(output.code, Some(2));
-    assert!(output.stderr.contains("'--tools' cannot be used with 'no --agent'"), "{output:?}");
+    assert!(
+        output
+            .stderr
+            .contains("'--tools' cannot be used with 'no --agent'"),
+        "{output:?}"
+    );
 }
 
 #[test]
@@ -69,9 +86,18 @@ fn pages_of_others_are_refused() {
     let own = format!("http://{}", server.address());
     let post = |headers: &[(&str, &str)]| {
         let headers = [headers, &[("content-type", "application/json")]].concat();
-        server.ask("POST", "/v1/chat/completions", &headers, &chat().to_string())
+        server.ask(
+            "POST",
+            "/v1/chat/completions",
+            &headers,
+            &chat().to_string(),
+        )
     };
-    let allowed = |answer: &Answer| answer.header("access-control-allow-origin").map(str::to_owned);
+    let allowed = |answer: &Answer| {
+        answer
+            .header("access-control-allow-origin")
+            .map(str::to_owned)
+    };
     let answer = post(&[("origin", &own)]);
     assert_eq!((answer.status, allowed(&answer)), (200, None));
     for headers in [
@@ -81,7 +107,11 @@ fn pages_of_others_are_refused() {
         [("host", "evil.example.com")],
     ] {
         let answer = post(&headers);
-        assert_eq!((answer.status, allowed(&answer)), (403, None), "{headers:?}");
+        assert_eq!(
+            (answer.status, allowed(&answer)),
+            (403, None),
+            "{headers:?}"
+        );
     }
     let let_in = [("origin", "https://chat.example.com")];
     let answer = post(&let_in);
@@ -92,5 +122,10 @@ fn pages_of_others_are_refused() {
     let headers = asked.header("access-control-allow-headers").unwrap();
     assert!(headers.contains("authorization"), "{headers}");
     let evil = [("origin", "https://evil.example.com")];
-    assert_eq!(server.ask("OPTIONS", "/v1/chat/completions", &evil, "").status, 403);
+    assert_eq!(
+        server
+            .ask("OPTIONS", "/v1/chat/completions", &evil, "")
+            .status,
+        403
+    );
 }

@@ -83,20 +83,34 @@ fn a_run_is_answered_and_its_events_are_told() {
         {"do": "chat", "request": ask("2 + 40?")},
         {"do": "stream", "request": usage},
     ]);
-    for outcomes in [python(&server.url(), None, &steps), node(&server.url(), None, &steps)] {
+    for outcomes in [
+        python(&server.url(), None, &steps),
+        node(&server.url(), None, &steps),
+    ] {
         let [whole, stream] = outcomes.as_slice() else {
             panic!("{outcomes:#?}");
         };
-        assert_eq!((&whole["content"], &whole["finish"]), (&json!("It is 42."), &json!("stop")));
+        assert_eq!(
+            (&whole["content"], &whole["finish"]),
+            (&json!("It is 42."), &json!("stop"))
+        );
         assert_eq!(stream["content"], "Let me add.\n\nIt is 42.");
         assert_eq!(stream["streamed"], stream["content"]);
         assert_eq!(stream["usage"], whole["usage"]);
         let own = stream["glm"].as_array().unwrap();
         assert!(own[0]["session"].is_string(), "{own:?}");
-        let told: Vec<_> = own.iter().filter_map(|own| own["event"]["type"].as_str()).collect();
+        let told: Vec<_> = own
+            .iter()
+            .filter_map(|own| own["event"]["type"].as_str())
+            .collect();
         assert_eq!(told, ["tool_call_requested", "tool_result", "run_ended"]);
-        let event = |kind: &str| own.iter().find(|own| own["event"]["type"] == kind).unwrap()["event"].clone();
-        assert_eq!(event("tool_call_requested")["arguments"], json!({"a": 2, "b": 40}));
+        let event = |kind: &str| {
+            own.iter().find(|own| own["event"]["type"] == kind).unwrap()["event"].clone()
+        };
+        assert_eq!(
+            event("tool_call_requested")["arguments"],
+            json!({"a": 2, "b": 40})
+        );
         assert_eq!(event("tool_result")["text"].as_str().unwrap().trim(), "42");
         assert_eq!(event("run_ended")["reason"], "answered");
         // They are those of the log.
@@ -109,17 +123,31 @@ fn a_run_is_answered_and_its_events_are_told() {
 #[test]
 fn a_session_goes_on() {
     let glm = Glm::new();
-    let replies = [CALL, "\nIt is 42.<|user|>", "\nYou are welcome.<|user|>", "\nBye.<|user|>"];
+    let replies = [
+        CALL,
+        "\nIt is 42.<|user|>",
+        "\nYou are welcome.<|user|>",
+        "\nBye.<|user|>",
+    ];
     let server = start(&glm, &replies, &[]);
     let (first, session) = answer(&server, &[], &ask("2 + 40?"));
     assert_eq!(first, "It is 42.");
     let named = [("glm-session", session.as_str())];
-    assert_eq!(answer(&server, &named, &ask("Thanks.")), ("You are welcome.".into(), session.clone()));
+    assert_eq!(
+        answer(&server, &named, &ask("Thanks.")),
+        ("You are welcome.".into(), session.clone())
+    );
     let mut third = ask("Bye.");
     third["metadata"] = json!({"session": session});
-    assert_eq!(answer(&server, &[], &third), ("Bye.".into(), session.clone()));
+    assert_eq!(
+        answer(&server, &[], &third),
+        ("Bye.".into(), session.clone())
+    );
     let log = events(&glm, &session);
-    let said: Vec<_> = of_type(&log, "user_message").iter().map(|event| event["content"].clone()).collect();
+    let said: Vec<_> = of_type(&log, "user_message")
+        .iter()
+        .map(|event| event["content"].clone())
+        .collect();
     assert_eq!(said, ["2 + 40?", "Thanks.", "Bye."]);
     // A client without sessions tells again what was said.
     let mut told = ask("");
@@ -144,18 +172,34 @@ fn clients_reach_their_own_sessions_only() {
     let replies = ["\nHi.<|user|>", "\nAgain.<|user|>"];
     let server = start(&glm, &replies, &["--api-key-file", "keys"]);
     let engine = glm.script(&replies);
-    let local = glm.run(&["run", "Hi", "--session", "mine", "--engine", &engine, "--tools", "none"]);
+    let local = glm.run(&[
+        "run",
+        "Hi",
+        "--session",
+        "mine",
+        "--engine",
+        &engine,
+        "--tools",
+        "none",
+    ]);
     assert_eq!(local.code, Some(0), "{local:?}");
     let ada = [("authorization", "Bearer ada")];
     let (_, session) = answer(&server, &ada, &ask("Hi"));
     let go_on = |key: &str, session: &str| {
         let key = format!("Bearer {key}");
-        post(&server, &[("authorization", &key), ("glm-session", session)], &ask("And?"))
+        post(
+            &server,
+            &[("authorization", &key), ("glm-session", session)],
+            &ask("And?"),
+        )
     };
     assert_eq!(go_on("ada", &session).status, 200);
     for refused in [go_on("bob", &session), go_on("ada", "mine")] {
         assert_eq!(refused.status, 404);
-        let message = refused.json()["error"]["message"].as_str().unwrap().to_owned();
+        let message = refused.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(message.starts_with("there is no session"), "{message}");
     }
     assert_eq!(go_on("ada", "../mine").status, 400);
@@ -171,20 +215,30 @@ fn a_call_that_needs_consent_waits_for_whoever_runs_the_server() {
     assert_eq!(error["code"], "approval_needed");
     let session = refused.header("glm-session").unwrap().to_owned();
     let hint = format!("hint: glm session resume {session}");
-    assert!(error["message"].as_str().unwrap().contains(&hint), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains(&hint),
+        "{error}"
+    );
     let mut streamed = ask("2 + 40?");
     streamed["stream"] = json!(true);
     let messages = post(&server, &[], &streamed).events();
     assert_eq!(messages.last().unwrap()["error"]["code"], "approval_needed");
     drop(server);
     let resumed = glm.run(&["session", "resume", &session, "--approve", "all"]);
-    assert_eq!((resumed.code, resumed.stdout.as_str()), (Some(0), "It is 42.\n"));
+    assert_eq!(
+        (resumed.code, resumed.stdout.as_str()),
+        (Some(0), "It is 42.\n")
+    );
 }
 
 #[test]
 fn who_leaves_ends_the_run_and_its_tools() {
     let glm = Glm::new();
-    let server = start(&glm, &["wait\n{}<|observation|>", "\nDone.<|user|>"], &["--max-concurrent", "1"]);
+    let server = start(
+        &glm,
+        &["wait\n{}<|observation|>", "\nDone.<|user|>"],
+        &["--max-concurrent", "1"],
+    );
     let gauge = || {
         let metrics = server.get("/metrics").body;
         metrics.contains("\nglm_requests_in_flight 0\n")
@@ -198,12 +252,18 @@ fn who_leaves_ends_the_run_and_its_tools() {
         let mut connection = TcpStream::connect(server.address()).unwrap();
         let (host, length) = (server.address(), body.len());
         write!(connection, "POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
-        let log = glm.folder().join(format!("data/sessions/{name}/events.jsonl"));
+        let log = glm
+            .folder()
+            .join(format!("data/sessions/{name}/events.jsonl"));
         let log = || fs::read_to_string(&log).unwrap_or_default();
-        until("the call is under way", || log().contains("tool_call_requested"));
+        until("the call is under way", || {
+            log().contains("tool_call_requested")
+        });
         if stream {
             let mut line = String::new();
-            BufReader::new(connection.try_clone().unwrap()).read_line(&mut line).unwrap();
+            BufReader::new(connection.try_clone().unwrap())
+                .read_line(&mut line)
+                .unwrap();
             assert_eq!(line, "HTTP/1.1 200 OK\r\n");
         }
         assert!(!gauge());
@@ -226,21 +286,32 @@ fn what_an_answer_cites_is_numbered() {
     let server = start(&glm, &replies, &more);
     let steps = json!([{"do": "chat", "request": ask("Herons?")}, {"do": "stream", "request": ask("Herons?")}]);
     for outcome in python(&server.url(), None, &steps) {
-        assert_eq!(outcome["content"], "They stand [1], it says[?].", "{outcome}");
+        assert_eq!(
+            outcome["content"], "They stand [1], it says[?].",
+            "{outcome}"
+        );
         let annotations = outcome["annotations"].as_array().unwrap();
         // The helper for streams knows no annotations.
         if let Some(annotation) = annotations.first() {
             let citation = &annotation["url_citation"];
-            assert_eq!((&citation["start_index"], &citation["end_index"]), (&json!(11), &json!(14)));
+            assert_eq!(
+                (&citation["start_index"], &citation["end_index"]),
+                (&json!(11), &json!(14))
+            );
             assert_eq!(citation["title"], "One");
             let url = citation["url"].as_str().unwrap();
-            assert!(url.starts_with("file:///") && url.ends_with("docs/one.md"), "{url}");
+            assert!(
+                url.starts_with("file:///") && url.ends_with("docs/one.md"),
+                "{url}"
+            );
         }
     }
     let mut streamed = ask("Herons?");
     streamed["stream"] = json!(true);
     let messages = post(&server, &[], &streamed).events();
-    let told = messages.iter().find_map(|m| m["choices"][0]["delta"]["annotations"].as_array());
+    let told = messages
+        .iter()
+        .find_map(|m| m["choices"][0]["delta"]["annotations"].as_array());
     assert_eq!(told.unwrap()[0]["url_citation"]["start_index"], 11);
 }
 
@@ -248,9 +319,11 @@ fn what_an_answer_cites_is_numbered() {
 fn an_answer_in_a_form_comes_as_a_whole() {
     let glm = Glm::new();
     let server = start(&glm, &["\nfive<|user|>", "\n{\"sum\": \"5\"}<|user|>"], &[]);
-    let schema = json!({"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]});
+    let schema =
+        json!({"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]});
     let mut request = ask("2 + 3?");
-    request["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "sum", "schema": schema}});
+    request["response_format"] =
+        json!({"type": "json_schema", "json_schema": {"name": "sum", "schema": schema}});
     let steps = json!([{"do": "chat", "request": request}, {"do": "stream", "request": request}]);
     for outcome in python(&server.url(), None, &steps) {
         assert_eq!(outcome["content"], "{\"sum\":5}");
@@ -270,15 +343,37 @@ fn what_an_agent_cannot_be_asked_is_refused() {
     for (request, param) in [
         (with("tools", tool), "tools"),
         (with("stop", json!("x")), "stop"),
-        (with("metadata", json!({"session": "x"})), "metadata.session"),
-        (with("messages", json!([user("a"), {"role": "assistant", "content": "b"}])), "messages"),
-        (with("tool_choice", json!({"type": "function", "function": {"name": "g"}})), "tool_choice"),
+        (
+            with("metadata", json!({"session": "x"})),
+            "metadata.session",
+        ),
+        (
+            with(
+                "messages",
+                json!([user("a"), {"role": "assistant", "content": "b"}]),
+            ),
+            "messages",
+        ),
+        (
+            with(
+                "tool_choice",
+                json!({"type": "function", "function": {"name": "g"}}),
+            ),
+            "tool_choice",
+        ),
     ] {
         let refused = post(&server, &[], &request);
         let param = json!(param);
-        assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &param), "{request}");
+        assert_eq!(
+            (refused.status, &refused.json()["error"]["param"]),
+            (400, &param),
+            "{request}"
+        );
     }
     assert_eq!(post(&server, &[], &ask("Hi")).status, 200);
-    let completion = server.post("/v1/completions", &json!({"model": "scripted", "prompt": "x"}));
+    let completion = server.post(
+        "/v1/completions",
+        &json!({"model": "scripted", "prompt": "x"}),
+    );
     assert_eq!(completion.status, 400);
 }

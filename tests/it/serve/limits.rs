@@ -54,7 +54,13 @@ impl Here {
     pub fn ask(&self, words: &str, stream: bool) -> Answer {
         let headers = [("content-type", "application/json")];
         let body = request(words, stream).to_string();
-        ask(&self.address, "POST", "/v1/chat/completions", &headers, &body)
+        ask(
+            &self.address,
+            "POST",
+            "/v1/chat/completions",
+            &headers,
+            &body,
+        )
     }
 
     /// A stream of an answer, after its first words.
@@ -75,8 +81,12 @@ impl Here {
     /// What `/metrics` says of this.
     pub fn metric(&self, name: &str) -> f64 {
         let text = ask(&self.address, "GET", "/metrics", &[], "").body;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("{name} is not in {text}")).parse().unwrap()
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} is not in {text}"))
+            .parse()
+            .unwrap()
     }
 
     pub fn live(&self) -> usize {
@@ -85,7 +95,10 @@ impl Here {
 
     /// Requests that are answered now, and those that wait.
     pub fn gauges(&self) -> (f64, f64) {
-        (self.metric("glm_requests_in_flight"), self.metric("glm_requests_queued"))
+        (
+            self.metric("glm_requests_in_flight"),
+            self.metric("glm_requests_queued"),
+        )
     }
 }
 
@@ -102,7 +115,11 @@ impl Open {
         let mut line = String::new();
         while !line.contains(part) {
             line.clear();
-            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "it ended before {part}");
+            assert_ne!(
+                self.0.read_line(&mut line).unwrap(),
+                0,
+                "it ended before {part}"
+            );
         }
         line
     }
@@ -142,16 +159,25 @@ fn one_too_many_is_told_when_to_come_back_and_who_leaves_makes_room() {
             assert_eq!(refused.json()["error"]["code"], "rate_limit_exceeded");
         }
         let url = format!("http://{}/v1", here.address);
-        let outcome = python(&url, None, &json!([{"do": "chat", "request": request("3", false)}]));
+        let outcome = python(
+            &url,
+            None,
+            &json!([{"do": "chat", "request": request("3", false)}]),
+        );
         assert_eq!(outcome[0]["error"], "RateLimitError");
         assert_eq!(here.live(), 1);
         drop(first);
         waiting.join().unwrap()
     });
     assert_eq!(second.json()["choices"][0]["message"]["content"], words(3));
-    until("all is free", || here.gauges() == (0.0, 0.0) && here.live() == 0);
+    until("all is free", || {
+        here.gauges() == (0.0, 0.0) && here.live() == 0
+    });
     assert_eq!(here.metric("glm_requests_rejected_total"), 3.0);
-    assert_eq!(here.metric("glm_generations_total{outcome=\"disconnected\"}"), 1.0);
+    assert_eq!(
+        here.metric("glm_generations_total{outcome=\"disconnected\"}"),
+        1.0
+    );
 }
 
 #[test]
@@ -177,8 +203,13 @@ fn who_gives_up_in_the_queue_or_before_an_answer_leaves_nothing_behind() {
     drop(second);
     until("the second has left", || here.gauges() == (1.0, 0.0));
     drop(first);
-    until("all is free", || here.gauges() == (0.0, 0.0) && here.live() == 0);
-    assert_eq!(here.ask("2", false).json()["choices"][0]["message"]["content"], words(2));
+    until("all is free", || {
+        here.gauges() == (0.0, 0.0) && here.live() == 0
+    });
+    assert_eq!(
+        here.ask("2", false).json()["choices"][0]["message"]["content"],
+        words(2)
+    );
 }
 
 #[test]
@@ -189,16 +220,31 @@ fn time_is_limited() {
     };
     let here = Here::start(Slow::new(milliseconds(5)), limits);
     let whole = here.ask("forever", false);
-    assert_eq!((whole.status, &whole.json()["error"]["code"]), (504, &json!("timeout")));
+    assert_eq!(
+        (whole.status, &whole.json()["error"]["code"]),
+        (504, &json!("timeout"))
+    );
     let stream = here.ask("forever", true);
     assert_eq!(stream.status, 200);
     let messages = stream.events();
     assert_eq!(messages.last().unwrap()["error"]["code"], "timeout");
     let url = format!("http://{}/v1", here.address);
-    let outcome = python(&url, None, &json!([{"do": "stream", "request": {"model": "slow", "messages": [{"role": "user", "content": "forever"}]}}]));
-    assert_eq!((&outcome[0]["error"], &outcome[0]["code"]), (&json!("APIError"), &json!("timeout")));
-    until("all is free", || here.gauges() == (0.0, 0.0) && here.live() == 0);
-    assert_eq!(here.metric("glm_generations_total{outcome=\"timed_out\"}"), 3.0);
+    let outcome = python(
+        &url,
+        None,
+        &json!([{"do": "stream", "request": {"model": "slow", "messages": [{"role": "user", "content": "forever"}]}}]),
+    );
+    assert_eq!(
+        (&outcome[0]["error"], &outcome[0]["code"]),
+        (&json!("APIError"), &json!("timeout"))
+    );
+    until("all is free", || {
+        here.gauges() == (0.0, 0.0) && here.live() == 0
+    });
+    assert_eq!(
+        here.metric("glm_generations_total{outcome=\"timed_out\"}"),
+        3.0
+    );
 }
 
 #[test]
@@ -217,10 +263,18 @@ fn who_reads_nothing_is_dropped_and_keeps_nobody_waiting() {
     let mut stalled = here.begin("forever");
     stalled.read_to("www0");
     let other = here.ask("3", true);
-    assert_eq!(other.events().last().unwrap()["choices"][0]["finish_reason"], "stop");
+    assert_eq!(
+        other.events().last().unwrap()["choices"][0]["finish_reason"],
+        "stop"
+    );
     // The connection stays open at this end.
-    until("it was dropped", || here.live() == 0 && here.gauges() == (0.0, 0.0));
-    assert_eq!(here.metric("glm_generations_total{outcome=\"disconnected\"}"), 1.0);
+    until("it was dropped", || {
+        here.live() == 0 && here.gauges() == (0.0, 0.0)
+    });
+    assert_eq!(
+        here.metric("glm_generations_total{outcome=\"disconnected\"}"),
+        1.0
+    );
     drop(stalled);
 }
 
@@ -269,7 +323,10 @@ fn bodies_are_limited() {
     assert_eq!(broken.status, 400);
     assert_eq!(broken.json()["error"]["type"], "invalid_request_error");
     assert_eq!(post(&json, "[]").status, 400);
-    assert_eq!(ask(&here.address, "GET", "/v1/chat/completions", &[], "").status, 405);
+    assert_eq!(
+        ask(&here.address, "GET", "/v1/chat/completions", &[], "").status,
+        405
+    );
     assert_eq!(ask(&here.address, "GET", "/v2", &[], "").status, 404);
 }
 

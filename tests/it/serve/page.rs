@@ -85,7 +85,9 @@ fn an_answer_is_written_and_shown() {
         &DESK,
         &steps(vec![
             vec![open(&server)],
-            vec![json!({"do": "wait", "js": "document.getElementById('model').textContent === 'scripted'"})],
+            vec![
+                json!({"do": "wait", "js": "document.getElementById('model').textContent === 'scripted'"}),
+            ],
             say("How is the weather?"),
             eval(html),
             vec![json!({"do": "picture", "to": picture(&glm, "answer.png")})],
@@ -118,20 +120,28 @@ fn nothing_that_a_model_writes_runs_or_loads() {
         &steps(vec![
             vec![open(&server)],
             say("<img src=x onerror=\"document.title='taken'\">"),
-            eval("[document.title, document.querySelectorAll('#log img, #log script, #log svg, #log b').length, \
-                  [...document.querySelectorAll('#log a')].map(a => a.href)]"),
+            eval(
+                "[document.title, document.querySelectorAll('#log img, #log script, #log svg, #log b').length, \
+                  [...document.querySelectorAll('#log a')].map(a => a.href)]",
+            ),
             vec![json!({"do": "console"})],
         ]),
     );
     let [.., found, console] = seen.as_slice() else {
         panic!("{seen:#?}");
     };
-    assert_eq!(*found, json!(["scripted – glm", 0, ["http://127.0.0.1:9/p.png"]]));
+    assert_eq!(
+        *found,
+        json!(["scripted – glm", 0, ["http://127.0.0.1:9/p.png"]])
+    );
     assert_eq!(*console, json!([]));
     // The policy is what stands behind it.
     let page = server.get("/");
     let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self';"),
+        "{policy}"
+    );
 }
 
 #[test]
@@ -146,19 +156,29 @@ fn an_agents_calls_images_and_sources_are_shown() {
         "\nHerons stand in the pond【0†One†docs】.<|user|>",
         "\nYou are welcome.<|user|>",
     ];
-    let more = ["--agent", "--tools", "python,web_search", "--search", "local:docs"];
+    let more = [
+        "--agent",
+        "--tools",
+        "python,web_search",
+        "--search",
+        "local:docs",
+    ];
     let server = Server::start(&glm, &replies, &more);
     let drawn = "document.querySelector('figure img')?.naturalWidth > 0";
     let seen = browse(
         &DESK,
         &steps(vec![
             vec![open(&server)],
-            vec![json!({"do": "wait", "js": "document.getElementById('model').textContent !== 'connecting…'"})],
+            vec![
+                json!({"do": "wait", "js": "document.getElementById('model').textContent !== 'connecting…'"}),
+            ],
             say("Draw herons."),
             vec![json!({"do": "wait", "js": drawn})],
             eval("document.querySelector('details.call').open = true"),
-            eval("[...document.querySelectorAll('.call')].map(call => [call.querySelector('code').textContent, \
-                  call.querySelector('.standing').textContent, [...call.querySelectorAll('pre')].map(pre => pre.textContent)])"),
+            eval(
+                "[...document.querySelectorAll('.call')].map(call => [call.querySelector('code').textContent, \
+                  call.querySelector('.standing').textContent, [...call.querySelectorAll('pre')].map(pre => pre.textContent)])",
+            ),
             eval("[...document.querySelectorAll('.words')].map(words => words.innerText)"),
             eval("[...document.querySelectorAll('.sources li')].map(li => li.textContent)"),
             vec![json!({"do": "picture", "to": picture(&glm, "agent.png")})],
@@ -172,10 +192,25 @@ fn an_agents_calls_images_and_sources_are_shown() {
     };
     assert_eq!(calls[0][0], "python");
     assert_eq!(calls[0][1], "done");
-    assert!(calls[0][2][0].as_str().unwrap().starts_with("import matplotlib"), "{calls}");
-    assert!(calls[0][2][1].as_str().unwrap().contains("drawn"), "{calls}");
-    assert_eq!((&calls[1][0], &calls[1][1]), (&json!("web_search"), &json!("done")));
-    assert_eq!(*words, json!(["Let me draw.", "Herons stand in the pond[1]."]));
+    assert!(
+        calls[0][2][0]
+            .as_str()
+            .unwrap()
+            .starts_with("import matplotlib"),
+        "{calls}"
+    );
+    assert!(
+        calls[0][2][1].as_str().unwrap().contains("drawn"),
+        "{calls}"
+    );
+    assert_eq!(
+        (&calls[1][0], &calls[1][1]),
+        (&json!("web_search"), &json!("done"))
+    );
+    assert_eq!(
+        *words,
+        json!(["Let me draw.", "Herons stand in the pond[1]."])
+    );
     assert_eq!(*sources, json!(["One"]));
     // It is the same session: the script goes on.
     assert_eq!(*thanks, "You are welcome.");
@@ -212,7 +247,10 @@ fn an_answer_is_stopped() {
     );
     assert_eq!(*seen.last().unwrap(), json!(false));
     super::limits::until("nothing goes on", || {
-        server.get("/metrics").body.contains("\nglm_requests_in_flight 0\n")
+        server
+            .get("/metrics")
+            .body
+            .contains("\nglm_requests_in_flight 0\n")
     });
 }
 
@@ -223,15 +261,24 @@ fn the_key_is_asked_for() {
     let server = Server::start(&glm, &["\nHi.<|user|>"], &["--api-key-file", "keys"]);
     let asks = json!({"do": "wait", "js": "document.getElementById('keys').open"});
     let wrong = json!({"do": "wait", "js": "!document.getElementById('keys-wrong').hidden"});
-    let connected = json!({"do": "wait", "js": "document.getElementById('model').textContent === 'scripted'"});
+    let connected =
+        json!({"do": "wait", "js": "document.getElementById('model').textContent === 'scripted'"});
     let seen = browse(
         &PHONE,
         &steps(vec![
             vec![open(&server), asks.clone()],
             vec![json!({"do": "picture", "to": picture(&glm, "key.png")})],
-            vec![json!({"do": "type", "text": "wrong-key"}), json!({"do": "press", "key": "Enter"}), wrong],
+            vec![
+                json!({"do": "type", "text": "wrong-key"}),
+                json!({"do": "press", "key": "Enter"}),
+                wrong,
+            ],
             eval("document.getElementById('key').select()"),
-            vec![json!({"do": "type", "text": "secret-key"}), json!({"do": "press", "key": "Enter"}), connected],
+            vec![
+                json!({"do": "type", "text": "secret-key"}),
+                json!({"do": "press", "key": "Enter"}),
+                connected,
+            ],
             say("Hi"),
             eval("document.querySelector('.words').innerText"),
             vec![json!({"do": "picture", "to": picture(&glm, "phone.png")})],

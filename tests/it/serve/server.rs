@@ -38,7 +38,17 @@ impl Server {
     /// With replies from a script, once it answers.
     pub fn start(glm: &Glm, replies: &[&str], more: &[&str]) -> Self {
         let engine = glm.script(replies);
-        let args = ["serve", "--port", "0", "--engine", &engine];
+        Self::with(glm, &[["--engine", &engine].as_slice(), more].concat())
+    }
+
+    /// With the default model, once it is loaded.
+    #[cfg(feature = "local")]
+    pub fn local(glm: &Glm, more: &[&str]) -> Self {
+        Self::with(glm, more)
+    }
+
+    fn with(glm: &Glm, more: &[&str]) -> Self {
+        let args = ["serve", "--port", "0"];
         let mut child = glm
             .command(&[args.as_slice(), more].concat())
             .stderr(Stdio::piped())
@@ -89,7 +99,13 @@ impl Server {
     /// Tells it to stop, as a service's manager does, and waits until it has.
     pub fn terminate(mut self) -> ExitStatus {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
         self.child.wait().unwrap()
     }
 }
@@ -117,9 +133,15 @@ pub fn ask(
     } else {
         format!("host: {address}\r\n")
     };
-    let headers: String = headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
+    let headers: String = headers
+        .iter()
+        .map(|(n, v)| format!("{n}: {v}\r\n"))
+        .collect();
     // Before 1.1, an answer is what comes until the connection ends.
-    let head = format!("{method} {path} HTTP/1.0\r\n{host}{headers}content-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\n{host}{headers}content-length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes()).unwrap();
     // It may be refused before it has come.
     let _ = stream.write_all(body.as_bytes());
@@ -131,9 +153,18 @@ pub fn ask(
 
 impl Answer {
     fn read(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("{text:?}"));
         let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let status = lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
         let header = |line: &str| {
             let (name, value) = line.split_once(": ").unwrap();
             (name.to_lowercase(), value.to_owned())
@@ -156,10 +187,16 @@ impl Answer {
 
     /// The messages of a stream.
     pub fn events(&self) -> Vec<Value> {
-        let data = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
+        let data = self
+            .body
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "));
         let data: Vec<_> = data.collect();
         let (last, messages) = data.split_last().unwrap_or_else(|| panic!("{self:?}"));
-        let mut messages: Vec<Value> = messages.iter().map(|m| serde_json::from_str(m).unwrap()).collect();
+        let mut messages: Vec<Value> = messages
+            .iter()
+            .map(|m| serde_json::from_str(m).unwrap())
+            .collect();
         if *last != "[DONE]" {
             messages.push(serde_json::from_str(last).unwrap());
         }

@@ -98,9 +98,17 @@ impl Engine for Slow {
                 }
                 let paused = cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
                 if count == most || paused.is_none() {
-                    let finish = if paused.is_none() { Finish::Cancelled } else { Finish::Stop };
+                    let finish = if paused.is_none() {
+                        Finish::Cancelled
+                    } else {
+                        Finish::Stop
+                    };
                     let reply = Reply {
-                        segments: vec![Segment::text(if size == 1 { words(count) } else { String::new() })],
+                        segments: vec![Segment::text(if size == 1 {
+                            words(count)
+                        } else {
+                            String::new()
+                        })],
                         errors: vec![],
                         raw: String::new(),
                         finish,
