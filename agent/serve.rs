@@ -59,7 +59,7 @@ use axum::{
 use glm_agent_model::{Engine, Sampling};
 use jiff::Timestamp;
 use tokio::{net::TcpListener, time::timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::Agent;
 use admission::Admission;
@@ -143,6 +143,8 @@ struct Shared {
     stop: CancellationToken,
     /// Those in progress end now.
     halt: CancellationToken,
+    /// Runs of an agent: the log of each should have its end.
+    runs: TaskTracker,
 }
 
 impl std::fmt::Debug for Service {
@@ -167,6 +169,7 @@ impl Service {
                 begun: Timestamp::now().as_second(),
                 stop: CancellationToken::new(),
                 halt: CancellationToken::new(),
+                runs: TaskTracker::new(),
             }),
         }
     }
@@ -210,11 +213,18 @@ impl Service {
             served = &mut served => return served,
             () = stop.cancelled() => self.shared.stop.cancel(),
         }
-        if let Ok(served) = timeout(grace, &mut served).await {
-            return served;
+        let ended = match timeout(grace, &mut served).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                self.shared.halt.cancel();
+                timeout(LAST_WORDS, served).await.unwrap_or(Ok(()))
+            }
+        };
+        self.shared.runs.close();
+        if timeout(LAST_WORDS, self.shared.runs.wait()).await.is_err() {
+            tracing::warn!("runs are left in the middle; `glm session resume` goes on with them");
         }
-        self.shared.halt.cancel();
-        timeout(LAST_WORDS, served).await.unwrap_or(Ok(()))
+        ended
     }
 
     /// What answers.

@@ -50,6 +50,8 @@ type Checked = Result<(), Fault>;
 impl Fault {
     /// Where the official checker breaks off.
     pub const UNDEFINED: &str = "checker:undefined";
+    /// Where the engine failed.
+    pub const ENGINE: &str = "reply:engine_failed";
 
     pub(super) fn new(kind: &str, message: impl Into<String>) -> Self {
         Self {

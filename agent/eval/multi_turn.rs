@@ -158,6 +158,9 @@ struct Rules {
 impl Tools {
     async fn start(source: &Source, entry: &Entry) -> Result<(Self, Rules), Error> {
         let mut python = tokio::process::Command::from(source.python());
+        // Ctrl-C is for this process, which ends that one.
+        #[cfg(unix)]
+        python.process_group(0);
         let process = python
             .args(["-c", SCRIPT])
             .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -86,7 +86,7 @@ impl Outcome {
 
     /// The outcome of calls that another program read from a reply.
     pub fn of_calls(entry: &Entry, raw: String, calls: Vec<Call>) -> Self {
-        let checked = judge(entry, &calls, || no_call());
+        let checked = judge(entry, &calls, no_call);
         Self {
             raw,
             calls,

@@ -19,7 +19,8 @@ pub(super) fn check(functions: &[Value]) -> Result<(), String> {
         if name.is_empty() {
             return Err("a function has no name".to_owned());
         }
-        if !function["parameters"]["properties"].is_object() {
+        let properties = function.pointer("/parameters/properties");
+        if !properties.is_some_and(Value::is_object) {
             return Err(format!("the function `{name}` has no properties"));
         }
     }
@@ -77,7 +78,10 @@ fn as_text(property: &mut Map<String, Value>, language: &str) {
     }
     if matches!(kind.as_str(), "ArrayList" | "Array" | "array") {
         let items = property.shift_remove("items").unwrap_or_default();
-        let items = items["type"].as_str().unwrap_or_default();
+        let items = items
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         append(
             property,
             &format!(

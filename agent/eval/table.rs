@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Category, Estimate, Group, How, RunInfo, Score};
+use super::{Category, Estimate, Fault, Group, How, RunInfo, Score};
 
 /// The scores of a run, for a terminal or a file of text.
 pub fn table(info: &RunInfo, score: &Score) -> String {
@@ -49,6 +49,13 @@ fn write_table(out: &mut String, info: &RunInfo, score: &Score) -> std::fmt::Res
         line(out, mean.name, &entries, mean.estimate, mean.handler)?;
     }
     writeln!(out)?;
+    writeln!(
+        out,
+        "{} entries, {} tokens read and {} written",
+        score.entries(),
+        score.prompt_tokens,
+        score.completion_tokens
+    )?;
     for note in notes(score) {
         writeln!(out, "{note}")?;
     }
@@ -133,6 +140,12 @@ pub(super) fn notes(score: &Score) -> Vec<String> {
             "Some categories were run in part: their scores are estimates, as the intervals say."
                 .to_owned(),
         );
+    }
+    let failed = score.faults.iter().find(|(kind, _)| kind == Fault::ENGINE);
+    if let Some((kind, count)) = failed {
+        notes.push(format!(
+            "The engine failed on {count} of the entries, which count as wrong: {kind}."
+        ));
     }
     if score.categories.iter().any(|row| row.handler.is_some()) {
         notes.push(

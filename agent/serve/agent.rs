@@ -69,7 +69,7 @@ pub(super) async fn answer(
     let request = AgentRequest::read(fields, agent, session)?;
     let envelope = Envelope::new(agent.model());
     let (is_stream, include_usage) = (request.stream, request.include_usage);
-    let running = start(&mut clock, agent, client, request, &envelope).await?;
+    let running = start(service, &mut clock, agent, client, request, &envelope).await?;
     let session = HeaderValue::from_str(&running.session).ok();
     let service = service.clone();
     let mut response = if is_stream {
@@ -89,6 +89,7 @@ pub(super) async fn answer(
 }
 
 async fn start(
+    service: &Service,
     clock: &mut Clock,
     agent: &Arc<Agent>,
     client: Client,
@@ -103,7 +104,7 @@ async fn start(
     let id = opened.session.id().to_owned();
     let mut watch = Watch::new(&request, envelope, sender, opened.session.events());
     let words = request.words;
-    let task = tokio::spawn(async move {
+    let task = service.shared.runs.spawn(async move {
         let session::Opened { agent, session } = &mut opened;
         let run = agent.say_watched(session, &words, &mut watch, stop).await;
         agent.close(session).await;

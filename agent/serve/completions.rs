@@ -1,4 +1,7 @@
 //! `/v1/completions`: texts continued, without turns or tools.
+//!
+//! Nothing is put before a prompt: one in a model's own format begins with what that
+//! begins with, such as `[gMASK]<sop>`.
 
 use axum::{
     Json,

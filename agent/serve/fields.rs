@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::error::Refusal;
 
 /// Parameters that change nothing about an answer.
-const HARMLESS: [&str; 11] = [
+const HARMLESS: [&str; 10] = [
     "user",
     "metadata",
     "store",
@@ -17,13 +17,12 @@ const HARMLESS: [&str; 11] = [
     "prompt_cache_retention",
     "prediction",
     "verbosity",
-    "add_special_tokens",
     "stream_options",
 ];
 
 /// Parameters that nothing is made of here, and the values with which they say what
 /// happens anyway.
-const NEUTRAL: [(&str, &[&str]); 16] = [
+const NEUTRAL: [(&str, &[&str]); 17] = [
     ("n", &["1"]),
     ("best_of", &["1"]),
     ("presence_penalty", &["0", "0.0"]),
@@ -38,6 +37,7 @@ const NEUTRAL: [(&str, &[&str]); 16] = [
     ("suffix", &["\"\""]),
     ("stop_token_ids", &["[]"]),
     ("include_stop_str_in_output", &["false"]),
+    ("add_special_tokens", &["false"]),
     ("modalities", &["[\"text\"]"]),
     ("ignore_eos", &["false"]),
 ];

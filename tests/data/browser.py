@@ -141,7 +141,7 @@ class Browser:
 
     def wait(self, js):
         end = time.monotonic() + PATIENCE
-        while not self.eval(js):
+        while not self.eval(f"Boolean({js})"):
             if time.monotonic() > end:
                 raise RuntimeError(f"it is not so: {js}\n{self.eval('document.body.innerText')}\n{self.console}")
             time.sleep(0.02)

@@ -411,7 +411,7 @@ fn converse(category: Category, replies: &[String]) -> (Entry, Value) {
         "again",
     ]);
     assert_eq!(output.code, Some(0), "{output:?}");
-    assert_eq!(results(&glm, "again"), [result.clone()]);
+    assert_eq!(results(&glm, "again"), std::slice::from_ref(&result));
     (entry, result)
 }
 
@@ -491,6 +491,68 @@ fn conversations_that_go_wrong_are_judged_by_the_official_checker() {
     let (_, result) = converse(category, &endless);
     assert_eq!(result["error"]["kind"], "multi_turn:force_terminated");
     assert_eq!(result["turns"][0].as_array().unwrap().len(), 21);
+}
+
+#[test]
+fn conversations_need_the_official_tools() {
+    let glm = Glm::new();
+    let engine = glm.script(&["\nNo.<|user|>"]);
+    // The data without the code, and a Python without either.
+    let source = Source::named(&venv::bfcl()).unwrap();
+    let data = glm.folder().join("data-only");
+    for folder in ["possible_answer", "multi_turn_func_doc"] {
+        fs::create_dir_all(data.join(folder)).unwrap();
+    }
+    for folder in ["", "possible_answer", "multi_turn_func_doc"] {
+        for entry in fs::read_dir(source.folder().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let copy = data.join(folder).join(path.file_name().unwrap());
+                fs::copy(path, copy).unwrap();
+            }
+        }
+    }
+    let output = glm
+        .command(&["eval", "bfcl", "--data", "data-only", "--engine", &engine])
+        .args(["--categories", "multi_turn_base", "--limit", "1"])
+        .env("GLM_PYTHON", venv::python())
+        .output()
+        .unwrap();
+    let output = Output::of(output);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let said = "the official tools fail: No module named 'bfcl_eval'\n\
+        hint: `pip install --no-deps bfcl-eval==2026.3.23 mpmath==1.3.0`";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+}
+
+/// The default model, over data of our own.
+#[cfg(feature = "local")]
+#[test]
+fn the_default_model_is_measured_with_the_constraint_and_without() {
+    let (glm, data) = (Glm::new(), tiny());
+    let run = |flags: &[&str]| {
+        let output = glm.run(&tiny_run(&data, "local", flags));
+        assert_eq!(output.code, Some(0), "{output:?}");
+    };
+    run(&["--out", "on"]);
+    run(&["--out", "off", "--no-constraint"]);
+    for (folder, constraint) in [("on", true), ("off", false)] {
+        let info = fs::read_to_string(glm.folder().join(folder).join("run.json")).unwrap();
+        let info: Value = serde_json::from_str(&info).unwrap();
+        assert_eq!(info["constraint"], constraint);
+        let results = results(&glm, folder);
+        assert_eq!(results.len(), 16);
+        for result in &results {
+            assert_ne!(result["raw"], "", "{result}");
+            let kind = result["error"]["kind"].as_str();
+            assert!(kind != Some(Fault::ENGINE), "{result}");
+            // What is held to the schemas can be read.
+            assert!(
+                !constraint || kind != Some("ast_decoder:decoder_failed"),
+                "{result}"
+            );
+        }
+    }
 }
 
 /// Without data, it is fetched into the cache, once.

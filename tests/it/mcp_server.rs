@@ -416,7 +416,7 @@ fn only_who_has_the_key_is_served() {
         ),
         (
             &["--port", "0", "--api-key-file", "missing"],
-            "cannot read the key in `missing`",
+            "cannot read the keys in `missing`",
         ),
         (
             &["--port", "0", "--host", "256.1.1.1"],

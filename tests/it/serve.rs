@@ -6,6 +6,8 @@ mod chat;
 mod framework;
 mod limits;
 mod load;
+#[cfg(feature = "local")]
+mod local;
 mod page;
 mod server;
 mod slow;

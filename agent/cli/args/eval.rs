@@ -111,9 +111,13 @@ fn kept() -> Vec<Arg> {
         .get_arguments()
         .filter(|arg| KEPT.contains(&arg.get_id().as_str()));
     kept.cloned()
+        .map(|arg| arg.help_heading("Model"))
         .map(|arg| match arg.get_id().as_str() {
             "max_tokens" => arg.default_value(MAX_TOKENS),
             "temperature" => arg.help("0 takes the likeliest token each time [default: 0]"),
+            "no_thinking" => {
+                arg.help("Have a model that thinks reply without: GLM-4.5, 4.6 and 4.7")
+            }
             _ => arg,
         })
         .collect()

@@ -11,6 +11,9 @@ use glm_agent::serve::Limits;
 
 use super::{AgentArgs, OwnTools, seconds};
 
+/// What `--mcp` says that names no server.
+const ITSELF: &str = "-";
+
 /// The port where it is not said.
 pub const PORT: u16 = 8000;
 
@@ -19,7 +22,7 @@ pub const PORT: u16 = 8000;
 #[command(
     mut_arg("mcp", |arg| arg
         .num_args(0..=1)
-        .default_missing_value("")
+        .default_missing_value(ITSELF)
         .help("Offer tools, not a model: by the Model Context Protocol, on stdin and stdout, or by HTTP with `--port`. With `--agent` and a value, also the tools of these MCP servers: a file with `mcpServers`, a command line or an address; repeatable")
         .long_help("Offer tools, not a model: by the Model Context Protocol, on stdin and stdout, or by HTTP at /mcp with `--port`\n\nEach client has variables and files of its own, for as long as it stays. It is the client that asks its user for consent; what rules in glm.toml deny stays denied.\n\nWith `--agent` and a value, it names MCP servers whose tools the agent has, too: a file with `mcpServers`, a command line or an address; repeatable")),
     mut_arg("timeout", |arg| arg
@@ -86,7 +89,7 @@ pub struct LimitArgs {
 impl ServeArgs {
     /// Whether it serves tools.
     pub fn is_mcp(&self) -> bool {
-        self.agent.tools.mcp.iter().any(String::is_empty)
+        self.agent.tools.mcp.iter().any(|value| value == ITSELF)
     }
 
     /// What it takes on.
@@ -111,7 +114,7 @@ impl ServeArgs {
             known && matches.value_source(id) == Some(ValueSource::CommandLine)
         };
         let mcp = matches.get_many::<String>("mcp").into_iter().flatten();
-        let is_mcp = is_typed("mcp") && mcp.into_iter().any(String::is_empty);
+        let is_mcp = is_typed("mcp") && mcp.into_iter().any(|value| value == ITSELF);
         let (with, idle): (&str, Vec<String>) = match (is_mcp, matches.get_flag("as_agent")) {
             (true, true) => ("--mcp without a value", vec!["as_agent".to_owned()]),
             (true, false) => {
@@ -120,10 +123,13 @@ impl ServeArgs {
                 idle.extend(ids::<LimitArgs>());
                 idle.push("cors".to_owned());
                 idle.retain(|id| !own.contains(id) && id != "mcp");
-                if !is_typed("port") {
-                    idle.extend(["host", "api_key_file"].map(str::to_owned));
+                match is_typed("port") || idle.iter().any(|id| is_typed(id)) {
+                    true => ("--mcp", idle),
+                    false => {
+                        let of_port = ["host", "api_key_file"].map(str::to_owned);
+                        ("--mcp without --port", of_port.to_vec())
+                    }
                 }
-                ("--mcp", idle)
             }
             (false, true) => ("--agent", vec!["color".to_owned()]),
             (false, false) => {
@@ -214,7 +220,11 @@ mod tests {
             (&["--mcp", "server"], "--mcp", "no --agent"),
             (&["--max-steps", "3"], "--max-steps", "no --agent"),
             (&["--mcp", "--model", "m"], "--model", "--mcp"),
-            (&["--mcp", "--host", "::1"], "--host", "--mcp"),
+            (
+                &["--mcp", "--host", "::1"],
+                "--host",
+                "--mcp without --port",
+            ),
             (&["--mcp", "--agent"], "--agent", "--mcp without a value"),
             (&["--agent", "--color", "never"], "--color", "--agent"),
         ] {

@@ -1,6 +1,6 @@
 //! A model or an agent by OpenAI's API.
 
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
 use glm_agent::{
     Budget,
@@ -79,12 +79,20 @@ async fn load(
             ..setup::budget(flags)
         };
         let agent = builder.budget(budget).build()?;
+        say_ready(agent.model());
         service.ready(Backend::Agent(Arc::new(agent)));
         return Ok(servers);
     }
     let engine = setup::engine(flags, &Progress::new(false)).await?;
-    service.ready(Backend::Model(model(args, engine)?));
+    let model = model(args, engine)?;
+    say_ready(model.engine.model());
+    service.ready(Backend::Model(model));
     Ok(Vec::new())
+}
+
+fn say_ready(model: &str) {
+    // Nobody may be there to read it.
+    let _ = writeln!(std::io::stderr(), "ready: {model}");
 }
 
 fn model(args: &ServeArgs, engine: Arc<dyn Engine>) -> Result<Model, Failure> {

@@ -328,6 +328,21 @@ mod tests {
     }
 
     #[test]
+    fn thoughts_are_told_apart_from_the_answer() {
+        let mut turn = turn(false, false);
+        let thought = turn.push(Delta::Reasoning("Hm, ".into()));
+        assert_eq!(thought, [Piece::Reasoning("Hm, ".into())]);
+        turn.push(Delta::Text("\n5.".into()));
+        let text = "Hm, 2 + 3.".to_owned();
+        let said = vec![Segment::Reasoning { text }, Segment::text("5.")];
+        let ending = turn.finish(reply(said, "", &[], Finish::Stop));
+        let whole = ending.whole(&Envelope::new("m"), "5.".to_owned(), "Hm, 2 + 3.\n");
+        let message = &whole["choices"][0]["message"];
+        assert_eq!(message["content"], "5.");
+        assert_eq!(message["reasoning_content"], "Hm, 2 + 3.");
+    }
+
+    #[test]
     fn what_cannot_be_read_is_passed_on() {
         let raw = "f\n{\"n\": <|observation|>";
         let broken = || reply(vec![], raw, &["no JSON"], Finish::Stop);

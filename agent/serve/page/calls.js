@@ -27,13 +27,13 @@ export class Calls {
         this.#result(event);
         break;
       case "approval_requested":
-        this.#call(event.id, "call").stand("denied", "needs consent").say("Why", event.reason);
+        this.#call(event.id, "call").stand("wrong", "needs consent").say("Why", event.reason);
         break;
       case "denied":
-        this.#call(event.id, "call").stand("denied", "denied").say("Why", event.reason);
+        this.#call(event.id, "call").stand("wrong", "denied").say("Why", event.reason);
         break;
       case "rejected":
-        this.#call(event.id, event.name, event.arguments).stand("rejected", "not made").say("Why", event.reason);
+        this.#call(event.id, event.name, event.arguments).stand("wrong", "not made").say("Why", event.reason);
         break;
       default:
     }
@@ -69,7 +69,7 @@ export class Calls {
 
   #result(event) {
     const call = this.#call(event.id, event.name);
-    call.stand(event.status, { ok: "done", failed: "failed", error: "error" }[event.status]);
+    call.stand(event.status === "ok" ? "ok" : "wrong", { ok: "done", failed: "failed", error: "error" }[event.status]);
     call.result([event.text, ...(event.more ?? []).map((more) => more.text)].join("\n\n"), event.outside);
     for (const artifact of event.artifacts ?? []) {
       if (!IMAGES.includes(artifact.media_type)) {

@@ -145,7 +145,9 @@ async function ask(words) {
   // An agent's session remembers what was said before.
   const messages = mine.session ? mine.messages.slice(-1) : mine.messages;
   try {
-    for await (const message of server.chat({ model: model?.id, messages }, mine.session, stop.signal)) {
+    // Somebody may be faster than the page.
+    model ??= await server.model();
+    for await (const message of server.chat({ model: model.id, messages }, mine.session, stop.signal)) {
       if (chat === mine) answer.take(message);
     }
     at("status").textContent = "The answer is complete.";
