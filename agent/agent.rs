@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use glm_agent_model::{Engine, Sampling, ToolChoice, Usage};
+use glm_agent_model::{Engine, Sampling, ToolChoice, Usage, image::Picture};
 use glm_agent_tools::{PastCall, Registry, Secrets, Source as ToolSource, Tool, schema};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -90,7 +90,9 @@ impl Agent {
         let mut session = self.session(None)?;
         let schema = Some(schema::parameters_of::<T>());
         let stop = CancellationToken::new();
-        let run = self.ask(&mut session, task, schema, &mut (), stop).await;
+        let run = self
+            .ask(&mut session, task, &[], schema, &mut (), stop)
+            .await;
         self.close(&session).await;
         let run = run?;
         serde_json::from_str(&run.answer).map_err(|error| Error::NoAnswer {
@@ -159,14 +161,39 @@ impl Agent {
         observer: &mut dyn Observer,
         stop: CancellationToken,
     ) -> Result<Run, Error> {
+        self.show(session, &[], message, observer, stop).await
+    }
+
+    /// As [`Agent::say_watched`], with pictures that the model is shown before the words.
+    ///
+    /// # Errors
+    /// As [`Agent::run`], and when the model [cannot see](Agent::sees_images).
+    pub async fn show(
+        &self,
+        session: &mut Session,
+        images: &[Picture],
+        message: &str,
+        observer: &mut dyn Observer,
+        stop: CancellationToken,
+    ) -> Result<Run, Error> {
         let schema = self.answer_schema.clone();
-        self.ask(session, message, schema, observer, stop).await
+        self.ask(session, message, images, schema, observer, stop)
+            .await
+    }
+
+    /// Whether the model can be shown images.
+    ///
+    /// # Errors
+    /// When it cannot; the error says what to do about it.
+    pub fn sees_images(&self) -> Result<(), Error> {
+        Ok(self.engine.sees_images()?)
     }
 
     async fn ask(
         &self,
         session: &mut Session,
         message: &str,
+        images: &[Picture],
         answer_schema: Option<Value>,
         observer: &mut dyn Observer,
         stop: CancellationToken,
@@ -175,7 +202,7 @@ impl Agent {
             return Err(Error::EmptyTask);
         }
         Driver::new(self, session, observer, stop)
-            .run(message.to_owned(), answer_schema)
+            .run(message.to_owned(), images, answer_schema)
             .await?;
         Run::last_of(session).ok_or_else(|| Error::Unended {
             id: session.id().to_owned(),

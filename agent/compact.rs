@@ -193,6 +193,7 @@ pub(crate) fn brief(events: &[Event], from: u64, summary: &str, room: usize) -> 
         EventKind::UserMessage {
             content,
             answer_schema,
+            ..
         } => Some((content.trim(), answer_schema)),
         _ => None,
     });

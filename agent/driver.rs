@@ -7,7 +7,9 @@ mod compaction;
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use glm_agent_model::{Delta, Finish, Reply, Request, ToolChoice, ToolSpec};
+use glm_agent_model::{
+    Conversation, Delta, Finish, Reply, Request, ToolChoice, ToolSpec, image::Picture,
+};
 use glm_agent_tools::{Registry, ToolContext, ToolError};
 use jiff::{Timestamp, ZonedDateTime};
 use serde_json::Value;
@@ -19,6 +21,7 @@ use crate::{
     calls::{Calls, News, QUICK},
     citation,
     event::{CallId, Event, EventKind, StopReason},
+    images,
     policy::Facts,
     reading,
     session::Session,
@@ -198,15 +201,24 @@ impl<'a> Driver<'a> {
     pub(crate) async fn run(
         mut self,
         message: String,
+        images: &[Picture],
         answer_schema: Option<Value>,
     ) -> Result<(), Error> {
+        if !images.is_empty() {
+            self.agent.engine.sees_images()?;
+        }
         self.take_up()?;
         self.agent.resume_tools(self.session).await;
         for kind in self.state.give_up() {
             self.append(kind)?;
         }
+        let images = match images {
+            [] => Vec::new(),
+            images => images::keep(images, &self.session.make_files()?)?,
+        };
         self.append(EventKind::UserMessage {
             content: message,
+            images,
             answer_schema,
         })?;
         self.finish().await
@@ -288,7 +300,7 @@ impl<'a> Driver<'a> {
         self.offer()?;
         self.make_room(limit).await?;
         let engine = &self.agent.engine;
-        let conversation = self.conversation();
+        let conversation = self.shown()?;
         let tokens = engine.count_tokens(&conversation)?;
         let room = self.window().saturating_sub(tokens);
         if room == 0 {
@@ -340,6 +352,13 @@ impl<'a> Driver<'a> {
             limit,
             result_chars: Some(self.result_chars()),
         })
+    }
+
+    /// What the model is shown, with the content of pictures.
+    fn shown(&self) -> Result<Conversation, Error> {
+        let mut conversation = self.conversation();
+        images::attach(&mut conversation, self.session.files().as_deref())?;
+        Ok(conversation)
     }
 
     /// Runs the calls of one reply at the same time.

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-pub use glm_agent_model::engine::{recorded::Recorded, scripted::Scripted};
+pub use glm_agent_model::engine::{
+    recorded::Recorded,
+    remote::{Guided, Key, Remote, RemoteOptions, Template, Timeouts},
+    scripted::Scripted,
+};
 
 use crate::Error;
 pub use crate::replay::recorded;
@@ -14,6 +18,15 @@ pub use crate::replay::recorded;
 /// When the file cannot be read or is not of that form.
 pub fn scripted(file: &Path) -> Result<Scripted, Error> {
     Ok(Scripted::from_file(file)?)
+}
+
+/// A model that OpenAI-compatible servers run, each of which is looked at first.
+///
+/// # Errors
+/// When none answers, one is no such server, or what must be known of the model cannot be
+/// told.
+pub async fn remote(options: RemoteOptions) -> Result<Remote, Error> {
+    Ok(Remote::connect(options).await?)
 }
 
 #[cfg(feature = "local")]

@@ -26,6 +26,14 @@ pub enum Error {
     /// A tool must be called and there are none.
     #[error("a tool must be called and none is on offer\nhint: offer some with `--tools`")]
     NothingToCall,
+    /// A picture of a session is not there as it was shown.
+    #[error(
+        "the image `{name}` is not in the session's files any more, or was changed\nhint: begin a new session, and show it again"
+    )]
+    ImageGone {
+        /// Its name there.
+        name: String,
+    },
     /// A session's log could not be read or written.
     #[error("cannot use the session log `{path}`: {source}", path = path.display())]
     Session {
@@ -378,10 +386,19 @@ impl Error {
     /// Whether the same may go well later: what failed is an engine, or a network.
     pub fn is_transient(&self) -> bool {
         use glm_agent_model::Error as Model;
-        matches!(
-            self,
-            Self::Unfinished { .. } | Self::Model(Model::Inference { .. } | Model::Fetch { .. })
-        )
+        match self {
+            Self::Unfinished { .. } => true,
+            Self::Model(error @ Model::Refused { .. }) => !error.is_input(),
+            Self::Model(error) => matches!(
+                error,
+                Model::Inference { .. }
+                    | Model::Fetch { .. }
+                    | Model::Unreachable { .. }
+                    | Model::BrokenOff { .. }
+                    | Model::TooSlow { .. }
+            ),
+            _ => false,
+        }
     }
 
     /// For `map_err` on operations with a batch's results.

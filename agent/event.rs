@@ -6,7 +6,7 @@
 //! readers cannot take raises [`SCHEMA`], and logs of every version are read.
 
 use glm_agent_model::{Finish, Segment, ToolSpec, Usage};
-use glm_agent_tools::ToolOutput;
+use glm_agent_tools::{Artifact, ToolOutput};
 use jiff::Timestamp;
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,9 @@ pub enum EventKind {
     UserMessage {
         /// The user's words.
         content: String,
+        /// Pictures that the user shows with them, among the session's files.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        images: Vec<Artifact>,
         /// The JSON Schema that the answer must fit, where one was given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answer_schema: Option<Value>,

@@ -40,6 +40,7 @@ mod error;
 pub mod eval;
 pub mod event;
 pub mod files;
+pub mod images;
 mod offer;
 pub mod paths;
 pub mod policy;

@@ -356,6 +356,7 @@ mod tests {
     fn message(n: usize) -> EventKind {
         EventKind::UserMessage {
             content: format!("nr {n} → {}", "ü".repeat(n)),
+            images: Vec::new(),
             answer_schema: None,
         }
     }

@@ -208,6 +208,7 @@ impl State {
             EventKind::UserMessage {
                 content,
                 answer_schema,
+                ..
             } => {
                 self.known.user_said(content);
                 self.run = Some(Run {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use glm_agent_model::{Conversation, Message, Segment};
+use glm_agent_model::{Conversation, Message, Segment, message::Image};
 use glm_agent_tools::{Artifact, ToolOutput};
 use serde_json::Value;
 
@@ -41,9 +41,11 @@ pub fn view<'a>(
         match &event.kind {
             EventKind::UserMessage {
                 content,
+                images,
                 answer_schema,
             } => {
                 results.flush(&mut conversation);
+                conversation.messages.extend(images.iter().map(image));
                 let form = answer_schema.as_ref().map(form).unwrap_or_default();
                 conversation.messages.push(Message::User {
                     content: format!("{content}{form}"),
@@ -104,6 +106,15 @@ pub fn view<'a>(
     }
     results.flush(&mut conversation);
     conversation
+}
+
+/// A picture, without its content.
+fn image(kept: &Artifact) -> Message {
+    Message::Image(Image {
+        name: kept.name.clone(),
+        media_type: kept.media_type.clone(),
+        url: None,
+    })
 }
 
 /// What holds for all of the conversation, wherever its view begins.
@@ -315,6 +326,7 @@ mod tests {
     fn message(content: &str, answer_schema: Option<Value>) -> EventKind {
         EventKind::UserMessage {
             content: content.into(),
+            images: Vec::new(),
             answer_schema,
         }
     }

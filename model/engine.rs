@@ -13,6 +13,8 @@ pub mod assemble;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod recorded;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod scripted;
 
 /// Something that continues conversations.
@@ -37,6 +39,18 @@ pub trait Engine: Send + Sync {
     /// summary of it: what only repeats replies cannot.
     fn can_improvise(&self) -> bool {
         true
+    }
+
+    /// Whether it can be shown images.
+    ///
+    /// # Errors
+    /// When it cannot; the error says what to do about it.
+    fn sees_images(&self) -> Result<(), Error> {
+        Err(Error::CannotSee {
+            model: self.model().to_owned(),
+            hint: "use a vision model, such as GLM-4.1V, that a server runs: --engine URL"
+                .to_owned(),
+        })
     }
 
     /// Starts a reply. The stream ends after its one [`Delta::Finished`], or

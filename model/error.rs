@@ -194,6 +194,112 @@ pub enum Error {
         /// The lines that differ.
         difference: String,
     },
+    /// The address of a server cannot be used.
+    #[error("`{url}` cannot be used as an engine: {reason}")]
+    BadEndpoint {
+        /// The address, without what may be secret in it.
+        url: String,
+        /// Why not, and what to do about it.
+        reason: String,
+    },
+    /// A server has several models, and none was named.
+    #[error("{url} serves {}, and none was chosen\nhint: --model with one of these: {known}", match known.as_str() { "" => "no model that it tells of", _ => "several models" })]
+    WhichModel {
+        /// The server.
+        url: String,
+        /// The models.
+        known: String,
+    },
+    /// A server does not have the model that was named.
+    #[error("{url} does not serve `{model}`\nhint: --model with one of these: {known}")]
+    NotServed {
+        /// The server.
+        url: String,
+        /// The model.
+        model: String,
+        /// Those that it has.
+        known: String,
+    },
+    /// Prompts cannot be made for a model, since its family is not known.
+    #[error(
+        "cannot tell by which profile `{model}` is prompted\nhint: name one as `profile` below [remote] in glm.toml, or have the server make the prompts: template = \"server\""
+    )]
+    WhichProfile {
+        /// The model.
+        model: String,
+    },
+    /// A server cannot be reached.
+    #[error("cannot reach {url}: {reason}\nhint: {hint}")]
+    Unreachable {
+        /// The server.
+        url: String,
+        /// What went wrong.
+        reason: String,
+        /// What to do next.
+        hint: String,
+    },
+    /// A server refused a request.
+    #[error("{url} answered with status {status}: {reason}\nhint: {hint}")]
+    Refused {
+        /// The server.
+        url: String,
+        /// The status of HTTP.
+        status: u16,
+        /// What it says.
+        reason: String,
+        /// What to do next.
+        hint: String,
+    },
+    /// A server answered in another format than OpenAI's.
+    #[error(
+        "{url} answered in another format than OpenAI's: {received}\nhint: is it the address of an OpenAI-compatible API? It often ends in /v1"
+    )]
+    OtherFormat {
+        /// The server.
+        url: String,
+        /// What came instead, shortened.
+        received: String,
+    },
+    /// A reply had begun and did not come to its end.
+    #[error(
+        "the reply of {url} broke off {place}: {reason}\nhint: no call of it was made; try again"
+    )]
+    BrokenOff {
+        /// The server.
+        url: String,
+        /// Where: "in the middle of a call of `get_weather`".
+        place: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A server took too long.
+    #[error("{url} took longer than {seconds} s {what}\nhint: {hint}")]
+    TooSlow {
+        /// The server.
+        url: String,
+        /// What for: "to begin a reply".
+        what: &'static str,
+        /// The limit.
+        seconds: f64,
+        /// What to do next.
+        hint: &'static str,
+    },
+    /// An image was given to a model that has no eyes.
+    #[error("`{model}` cannot see images\nhint: {hint}")]
+    CannotSee {
+        /// The model.
+        model: String,
+        /// What to do next.
+        hint: String,
+    },
+    /// A file is no image that can be shown to a model.
+    #[error("cannot show the image `{path}`: {reason}", path = path.display())]
+    BadImage {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A script of replies has no more.
     #[error("the script {source_name} has {replies} replies, and one more was asked for")]
     ScriptOver {
@@ -223,12 +329,26 @@ impl Error {
             | Self::ModelBusy { .. }
             | Self::BadRepository { .. }
             | Self::CannotComplete { .. }
+            | Self::BadEndpoint { .. }
+            | Self::WhichModel { .. }
+            | Self::NotServed { .. }
+            | Self::WhichProfile { .. }
+            | Self::CannotSee { .. }
+            | Self::BadImage { .. }
             | Self::PromptTooLong { .. } => true,
+            // A request that is wrong as it is, or whose key is.
+            Self::Refused { status, .. } => {
+                matches!(status, 400..=499) && !matches!(status, 408 | 425 | 429)
+            }
             Self::Io { .. }
             | Self::DiskFull { .. }
             | Self::ScriptOver { .. }
             | Self::OtherRequest { .. }
             | Self::Fetch { .. }
+            | Self::Unreachable { .. }
+            | Self::OtherFormat { .. }
+            | Self::BrokenOff { .. }
+            | Self::TooSlow { .. }
             | Self::Inference { .. } => false,
         }
     }

@@ -81,6 +81,8 @@ pub fn lark(
             let grammar = tagged::lark(syntax, reasoning, &offered, choice, answer);
             return Ok(Some(grammar));
         }
+        // A server's affair.
+        Syntax::Messages => return Ok(None),
         // It has no turns that a grammar could tell apart.
         Syntax::Completion if answer.is_some() => return Ok(None),
         Syntax::Completion | Syntax::Lines(_) => {}

@@ -12,12 +12,15 @@
 //! | [`prompt`] | a conversation rendered to the pieces a tokenizer encodes |
 //! | [`transcript`] | conversations in the form that chat templates take |
 //! | [`parse`] | a reply read back, incrementally |
+//! | `image` | pictures made fit to be shown to a model |
 //! | [`grammar`] | tool schemas turned into a decoding constraint |
 //! | [`engine`] | the contract of whatever generates replies, and its implementations |
 
 pub mod engine;
 mod error;
 pub mod grammar;
+#[cfg(feature = "remote")]
+pub mod image;
 pub mod json;
 pub mod message;
 pub mod parse;

@@ -1,5 +1,7 @@
 //! What a conversation consists of, independent of any model's syntax.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -61,6 +63,8 @@ pub enum Message {
         /// The user's words.
         content: String,
     },
+    /// A picture that the user shows, before the words that go with it.
+    Image(Image),
     /// One reply of the model.
     Assistant {
         /// Its parts, in the order in which they were written.
@@ -83,6 +87,25 @@ pub enum Message {
         /// The tools, perhaps none.
         tools: Vec<ToolSpec>,
     },
+}
+
+/// A picture. Two are the same if their names are: a name tells what is in it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Image {
+    /// What it is called where it is kept; it holds a hash of its content.
+    pub name: String,
+    /// Its media type, such as `image/png`.
+    pub media_type: String,
+    /// Its content as a `data:` URL, where somebody has it at hand: whoever asks an
+    /// engine must.
+    #[serde(skip)]
+    pub url: Option<Arc<str>>,
+}
+
+impl PartialEq for Image {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.media_type) == (&other.name, &other.media_type)
+    }
 }
 
 /// A part of a reply.

@@ -14,6 +14,7 @@ mod end;
 mod head;
 mod lenient;
 mod lines;
+mod message;
 mod tagged;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::{
     profile::{self, ASSISTANT, END_OF_TEXT, OBSERVATION, SYSTEM, USER},
 };
 use lines::Lines;
+pub(crate) use message::written as message_text;
 use tagged::Tagged;
 use thoughts::Thoughts;
 
@@ -52,6 +54,7 @@ pub struct Parsed {
 pub struct Parser {
     thoughts: Thoughts,
     syntax: Syntax,
+    tools: Vec<ToolSpec>,
     /// The current segment's text that has not been consumed yet.
     rest: String,
     /// How many bytes of it hold no special token.
@@ -68,6 +71,8 @@ enum Syntax {
     Tagged(Tagged),
     /// All is words.
     Words(String),
+    /// A message in OpenAI's form, as far as it has come.
+    Message(String),
 }
 
 impl Parser {
@@ -91,7 +96,9 @@ impl Parser {
                 profile::Syntax::Lines(_) => Syntax::Lines(Lines::new(tools, constrained)),
                 profile::Syntax::Tagged(_) => Syntax::Tagged(Tagged::new(tools)),
                 profile::Syntax::Completion => Syntax::Words(String::new()),
+                profile::Syntax::Messages => Syntax::Message(String::new()),
             },
+            tools: tools.to_vec(),
             rest: String::new(),
             searched: 0,
             worth: 0,
@@ -102,6 +109,11 @@ impl Parser {
 
     /// Takes the next piece of the reply. Pieces may be cut anywhere.
     pub fn push(&mut self, mut piece: &str) -> Vec<Delta> {
+        // It has no special tokens.
+        if let Syntax::Message(text) = &mut self.syntax {
+            text.push_str(piece);
+            return Vec::new();
+        }
         while !piece.is_empty() && !self.ended {
             let (part, left) = piece.split_at(piece.floor_char_boundary(PART));
             self.take(part);
@@ -112,7 +124,9 @@ impl Parser {
 
     /// The last deltas, and the reply as a whole.
     pub fn finish(mut self) -> (Vec<Delta>, Parsed) {
-        if !self.ended {
+        if let Syntax::Message(text) = &self.syntax {
+            message::read(text, &self.tools, self.thoughts, &mut self.out);
+        } else if !self.ended {
             self.end_segment();
         }
         (self.out.deltas, self.out.parsed)
@@ -157,6 +171,7 @@ impl Parser {
                 self.out.emit(Delta::Text, &self.rest);
                 words.push_str(&std::mem::take(&mut self.rest));
             }
+            Syntax::Message(_) => {}
         }
     }
 
@@ -167,6 +182,7 @@ impl Parser {
             Syntax::Lines(lines) => lines.end(&mut self.rest, &mut self.out),
             Syntax::Tagged(tagged) => tagged.end(&mut self.rest, &mut self.out),
             Syntax::Words(words) => self.out.text(&std::mem::take(words)),
+            Syntax::Message(_) => {}
         }
         self.searched = 0;
         self.worth = 0;

@@ -4,6 +4,7 @@
 //! GLM-4 release's own demo for the blank line before a tool's heading. What
 //! the templates print is kept under `tests/data/glm4/`.
 
+mod chat;
 mod edge;
 mod glm4;
 mod glm45;
@@ -37,6 +38,20 @@ pub struct Profile {
     pub(crate) without_thoughts: Option<&'static Profile>,
     /// How its makers choose tokens.
     pub(crate) sampling: Sampling,
+    /// What its published checkpoints have in common.
+    pub(crate) published: Published,
+}
+
+/// What the published checkpoints of a family have in common: what is known of one
+/// that runs elsewhere and does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// How many tokens prompt and reply may have together.
+    pub positions: usize,
+    /// The ids of the tokens that end a reply, in the order of [`Profile::ends`].
+    pub end_ids: &'static [u32],
+    /// Whether their tokenizers put the prefix before a text by themselves.
+    pub adds_prefix: bool,
 }
 
 /// How turns, tools and calls are written.
@@ -48,6 +63,8 @@ pub(crate) enum Syntax {
     Tagged(Tagged),
     /// No turns and no tools: a text is continued.
     Completion,
+    /// Messages in OpenAI's form, of which a server makes a prompt.
+    Messages,
 }
 
 /// GLM-4's way.
@@ -150,15 +167,22 @@ impl Profile {
     pub fn by_name(name: &str) -> Result<&'static Self, Error> {
         PROFILES
             .iter()
-            .find(|profile| profile.name == name)
             .copied()
+            .chain([Self::chat()])
+            .find(|profile| profile.name == name)
             .ok_or_else(|| Error::UnknownProfile {
                 name: name.to_owned(),
                 known: Self::names().collect::<Vec<_>>().join(", "),
             })
     }
 
-    /// All profiles' names.
+    /// The form of a model whose prompts are made elsewhere: messages in OpenAI's form.
+    /// No checkpoint has it, so it is not among the [names](Self::names).
+    pub fn chat() -> &'static Self {
+        &chat::CHAT
+    }
+
+    /// All profiles' names, of those that a checkpoint can have.
     pub fn names() -> impl Iterator<Item = &'static str> {
         PROFILES.iter().map(|profile| profile.name)
     }
@@ -176,6 +200,16 @@ impl Profile {
     /// How its makers choose tokens: what the model card recommends.
     pub fn sampling(&self) -> Sampling {
         self.sampling
+    }
+
+    /// How many tokens prompt and reply may have together, in its published checkpoints.
+    pub fn positions(&self) -> usize {
+        self.published.positions
+    }
+
+    /// The ids of the tokens that end a reply, in its published checkpoints.
+    pub fn end_ids(&self) -> &'static [u32] {
+        self.published.end_ids
     }
 
     /// Whether it can be offered tools at all.
@@ -218,6 +252,7 @@ impl Profile {
     /// The special tokens that end a reply.
     pub fn ends(&self) -> &'static [&'static str] {
         match self.syntax {
+            Syntax::Messages => &[],
             Syntax::Completion => &[END_OF_TEXT],
             _ => &[END_OF_TEXT, USER, OBSERVATION],
         }
@@ -226,6 +261,7 @@ impl Profile {
     /// Every special token it writes or reads: a tokenizer must have them all.
     pub fn special_tokens(&self) -> impl Iterator<Item = &'static str> {
         let roles: &[&str] = match self.syntax {
+            Syntax::Messages => &[],
             Syntax::Completion => &[END_OF_TEXT],
             _ => &[SYSTEM, USER, ASSISTANT, OBSERVATION, END_OF_TEXT],
         };

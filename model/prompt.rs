@@ -6,6 +6,7 @@
 //! space or a newline tokenises differently, and a text that contains
 //! `<|user|>` would open a turn.
 
+mod chat;
 mod lines;
 mod tagged;
 
@@ -15,6 +16,7 @@ use crate::{
     Conversation, Message, Profile, Segment, json,
     profile::{ASSISTANT, Reasoning, Syntax},
 };
+pub use chat::{messages as chat_messages, tools as chat_tools};
 pub(crate) use tagged::{raw_argument, tag};
 
 /// A part of a prompt.
@@ -33,7 +35,7 @@ pub enum Piece {
 pub fn render(profile: &Profile, conversation: &Conversation) -> Vec<Piece> {
     let profile = profile.of(conversation);
     let mut pieces = render_past(profile, conversation);
-    if profile.syntax != Syntax::Completion {
+    if !matches!(profile.syntax, Syntax::Completion | Syntax::Messages) {
         pieces.push(Piece::Special(ASSISTANT));
     }
     if let Some(reasoning) = &profile.reasoning {
@@ -63,6 +65,7 @@ pub fn render_past(profile: &Profile, conversation: &Conversation) -> Vec<Piece>
         }
         Syntax::Tagged(syntax) => tagged::render(syntax, conversation, &mut pieces),
         Syntax::Completion => complete(conversation, &mut pieces),
+        Syntax::Messages => chat::render(conversation, &mut pieces),
     }
     pieces
 }
@@ -123,7 +126,7 @@ fn complete(conversation: &Conversation, pieces: &mut Vec<Piece>) {
             Message::System { content }
             | Message::User { content }
             | Message::Observation { content, .. } => push_text(pieces, content),
-            Message::Tools { .. } => {}
+            Message::Tools { .. } | Message::Image(_) => {}
             Message::Assistant { segments } => {
                 for segment in segments {
                     if let Segment::Text { text } = segment {

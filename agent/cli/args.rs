@@ -83,34 +83,31 @@ pub enum Command {
     /// Look for what is wrong here: folders, Python, the model, the sandbox and its walls
     ///
     /// Exit code 1 if something will fail; warnings are for what works less well than it could.
-    Doctor {
-        /// Print what was found as JSON
-        #[arg(long)]
-        json: bool,
-    },
+    ///
+    /// With `--engine`, it looks at these servers instead: what they are, what model they run, where
+    /// prompts are made, and whether a call comes back.
+    Doctor(DoctorArgs),
 }
 
 /// What an agent is made of.
 #[derive(Debug, Clone, Args)]
 pub struct AgentArgs {
-    /// A model's name, or the folder of a checkpoint
-    #[arg(
-        long,
-        short,
-        env = "GLM_MODEL",
-        default_value = "smol-glm",
-        value_name = "NAME|PATH"
-    )]
-    pub model: String,
+    /// A model's name, or the folder of a checkpoint [default: smol-glm; of a server that has one model, that]
+    #[arg(long, short, env = "GLM_MODEL", value_name = "NAME|PATH")]
+    pub model: Option<String>,
 
-    /// `local` runs the model in this process; `scripted:FILE` replays replies from a file
+    /// `local` runs the model in this process; URL is an OpenAI-compatible server that does, repeatable; `scripted:FILE` replays replies from a file
+    ///
+    /// Several servers, also with commas between them, must run the same model; each request goes to
+    /// the least busy that answers. `[remote]` in glm.toml tells where the key is and all else;
+    /// without it, the key is in GLM_API_KEY if one is needed.
     #[arg(
         long,
         env = "GLM_ENGINE",
         default_value = "local",
-        value_name = "local|scripted:FILE"
+        value_name = "local|URL|scripted:FILE"
     )]
-    pub engine: String,
+    pub engine: Vec<String>,
 
     /// Round the weights at load, for less memory: q8_0 halves the bytes of 16-bit weights, q4k quarters them
     #[cfg(feature = "local")]
@@ -206,6 +203,22 @@ pub struct AgentArgs {
     pub color: Color,
 }
 
+/// What is looked at.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Look at the OpenAI-compatible server at this address; repeatable
+    #[arg(long, value_name = "URL")]
+    pub engine: Vec<String>,
+
+    /// The model there, where there are several
+    #[arg(long, short, requires = "engine", value_name = "NAME")]
+    pub model: Option<String>,
+}
+
 /// Which session, and what it is given.
 #[derive(Debug, Args)]
 pub struct SessionArgs {
@@ -216,6 +229,10 @@ pub struct SessionArgs {
     /// Copy this file or folder into /mnt/data, where `python` finds it; repeatable
     #[arg(long, value_name = "PATH")]
     pub file: Vec<PathBuf>,
+
+    /// Show this PNG, JPEG, GIF or WebP to a model that sees, with the first message; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub image: Vec<PathBuf>,
 }
 
 /// What the model is offered.

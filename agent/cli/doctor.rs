@@ -1,6 +1,7 @@
 //! `glm doctor`: what is wrong here, if anything.
 
 mod checks;
+mod server;
 
 use std::io::Write;
 
@@ -9,9 +10,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    args::Color,
+    args::{Color, DoctorArgs},
     exit::{self, Failure},
     run::ignore_closed,
+    settings::Settings,
     setup,
 };
 
@@ -67,8 +69,13 @@ impl Check {
 }
 
 /// Looks at everything and says what it found: exit code 1 if there is a problem.
-pub async fn doctor(json: bool) -> Result<u8, Failure> {
-    let checks = checks::all().await;
+pub async fn doctor(args: DoctorArgs, settings: &Settings) -> Result<u8, Failure> {
+    let json = args.json;
+    let checks = if args.engine.is_empty() {
+        checks::all().await
+    } else {
+        server::all(args, settings).await?
+    };
     let has_problem = checks.iter().any(|check| check.status == Status::Problem);
     let text = if json {
         let all =

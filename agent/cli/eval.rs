@@ -27,12 +27,13 @@ use crate::{
     interrupt,
     progress::Progress,
     run::ignore_closed,
+    settings::Settings,
     setup,
 };
 use board::Board;
 
 /// Measures.
-pub async fn eval(command: EvalCommand) -> Result<u8, Failure> {
+pub async fn eval(command: EvalCommand, settings: &Settings) -> Result<u8, Failure> {
     let EvalCommand::Bfcl(args) = command;
     let progress = Progress::new(args.quiet);
     // What can be mistyped comes before what takes long.
@@ -47,7 +48,8 @@ pub async fn eval(command: EvalCommand) -> Result<u8, Failure> {
         write_prompts(file, &data.entries)?;
         return Ok(exit::ANSWERED);
     }
-    let engine = setup::engine_with(&args.model.0, !args.no_constraint, &progress).await?;
+    let constrain = !args.no_constraint;
+    let engine = setup::engine_with(&args.model.0, settings, constrain, &progress).await?;
     let info = info(&args, &source, &data, engine.as_ref())?;
     let folder = folder(&args, &info.model);
     let mut log = Log::open(&folder, &info)?;

@@ -58,9 +58,8 @@ impl Failure {
         Self { error, ..self }
     }
 
-    /// Says it on stderr, with its causes on the same line.
-    pub fn report(self) -> ExitCode {
-        use std::io::Write;
+    /// What went wrong, with its causes on the same line.
+    pub fn text(&self) -> String {
         let mut text = self.error.to_string();
         for cause in self.error.chain().skip(1).map(ToString::to_string) {
             // Many errors say their cause themselves.
@@ -68,8 +67,14 @@ impl Failure {
                 text += &format!(": {cause}");
             }
         }
+        format!("error: {text}")
+    }
+
+    /// Says it on stderr.
+    pub fn report(self) -> ExitCode {
+        use std::io::Write;
         // Nothing is left to do when stderr is gone too.
-        let _ = writeln!(std::io::stderr(), "error: {text}");
+        let _ = writeln!(std::io::stderr(), "{}", self.text());
         ExitCode::from(self.code)
     }
 }
@@ -96,6 +101,7 @@ impl From<Error> for Failure {
             | Error::TaskRefused { .. }
             | Error::QueueAddress
             | Error::DamagedResults { .. }
+            | Error::ImageGone { .. }
             | Error::NoTools { .. }
             | Error::NotOffered { .. }
             | Error::NothingToCall

@@ -24,6 +24,7 @@ mod prompt;
 mod prompts;
 #[cfg(feature = "local")]
 mod pull;
+mod remote;
 mod repl;
 mod replay;
 mod resume;
@@ -106,10 +107,10 @@ async fn dispatch(cli: Cli, settings: &Settings) -> Result<u8, Failure> {
         }
         Some(Command::Session(command)) => session::session(&command),
         Some(Command::Replay(args)) => replay::replay(args, settings).await,
-        Some(Command::Eval(command)) => eval::eval(command).await,
+        Some(Command::Eval(command)) => eval::eval(command, settings).await,
         Some(Command::Serve(args)) => serve::serve(*args, settings).await,
         Some(Command::Sandbox(command)) => sandbox::sandbox(command).await,
-        Some(Command::Doctor { json }) => doctor::doctor(json).await,
+        Some(Command::Doctor(args)) => doctor::doctor(args, settings).await,
     }
 }
 

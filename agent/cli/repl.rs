@@ -3,7 +3,9 @@
 use std::{io::Write, path::PathBuf};
 
 use glm_agent::{
-    Agent, Error, Session, StopReason, files, paths,
+    Agent, Error, Session, StopReason, files,
+    model::image::Picture,
+    paths,
     render::{Style, Terminal, terminal::printable},
     state::State,
 };
@@ -31,6 +33,7 @@ const HELP: &str = "\
 /help    this
 /tools   the tools the model may call
 /files   the files in /mnt/data
+/image FILE shows a picture to a model that sees, with your next message
 /prompts the prompts of MCP servers; /SERVER:PROMPT NAME=TEXT ... sends one
 /compact have the model read a summary in the place of earlier turns
 /new     start a new session
@@ -55,6 +58,10 @@ pub async fn repl(
     let agent = builder.approver(Consent).build()?;
     let mut session = agent.session(own.session.as_deref())?;
     let mut note = setup::bring(files, &mut session)?;
+    let mut shown = setup::pictures(&own.image)?;
+    if !shown.is_empty() {
+        agent.sees_images()?;
+    }
     let mut lines = editor()?;
     let history = paths::data_dir()?.join("history");
     load_history(&mut lines, &history);
@@ -90,13 +97,21 @@ pub async fn repl(
                 let entries = folder.map_or_else(|| Ok(Vec::new()), |folder| files::list(&folder));
                 print(&table(&entries?))?;
             }
+            command if command.starts_with("/image ") => {
+                let file = PathBuf::from(command.trim_start_matches("/image ").trim());
+                let read = agent.sees_images().map_err(Failure::from);
+                match read.and_then(|()| setup::pictures(&[file])) {
+                    Ok(read) => shown.extend(read),
+                    Err(failure) => print(&format!("{}\n", style.red(&failure.text())))?,
+                }
+            }
             "/compact" => compact(&agent, &mut session, style).await?,
             "/prompts" => print(&prompts::list(&servers).await)?,
             command if prompts::is_one(command, &servers) => {
                 match prompts::text(command, &servers).await {
                     Ok(text) => {
                         print(&format!("{}\n", style.dim(&printable(&text))))?;
-                        turn(&agent, &mut session, Begin::Message(&text), style).await?;
+                        turn(&agent, &mut session, Begin::message(&text), style).await?;
                     }
                     Err(error) => print(&format!("{}\n", style.red(&format!("error: {error}"))))?,
                 }
@@ -111,7 +126,8 @@ pub async fn repl(
                     Some(note) => format!("{note}\n\n{message}"),
                     None => message.to_owned(),
                 };
-                turn(&agent, &mut session, Begin::Message(&message), style).await?;
+                let begin = Begin::Message(&message, std::mem::take(&mut shown));
+                turn(&agent, &mut session, begin, style).await?;
             }
         }
     }
@@ -132,10 +148,16 @@ async fn compact(agent: &Agent, session: &mut Session, style: Style) -> Result<(
 
 /// What a run is begun with.
 enum Begin<'a> {
-    /// What the user says.
-    Message(&'a str),
+    /// What the user says, and shows.
+    Message(&'a str, Vec<Picture>),
     /// What another process left.
     LeftOver,
+}
+
+impl<'a> Begin<'a> {
+    fn message(text: &'a str) -> Self {
+        Self::Message(text, Vec::new())
+    }
 }
 
 /// A run, from what it is begun with. What breaks in it is shown; the conversation
@@ -158,10 +180,10 @@ async fn turn(
         }
     });
     let result = match begin {
-        Begin::Message(message) => {
+        Begin::Message(message, images) => {
             // A pasted fence or a continued line comes with its backslashes.
             let message = message.replace("\\\n", "\n");
-            let said = agent.say_watched(session, &message, &mut terminal, stop);
+            let said = agent.show(session, &images, &message, &mut terminal, stop);
             said.await
         }
         Begin::LeftOver => agent.answer(session, vec![], &mut terminal, stop).await,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::anyhow;
-use glm_agent::{EventKind, Session, paths, replay, state::State};
+use glm_agent::{EventKind, Session, images, paths, replay, state::State};
 use serde_json::json;
 
 use crate::{
@@ -57,12 +57,17 @@ async fn go_on(args: &ReplayArgs, from: u64, settings: &Settings) -> Result<u8, 
     };
     let next = events.iter().find(|event| event.seq == from);
     let said = next.and_then(|event| match &event.kind {
-        EventKind::UserMessage { content, .. } => Some(content.clone()),
+        EventKind::UserMessage {
+            content, images, ..
+        } => Some((content.clone(), images)),
         _ => None,
     });
     let past = State::fold(events.iter().filter(|event| event.seq < from));
     let input = match said {
-        Some(message) => Input::Task(message),
+        Some((message, images)) => {
+            let folder = Session::files_of(&root, &args.id)?;
+            Input::Task(message, images::shown(&folder, images)?)
+        }
         None if past.is_running() || !past.pending().is_empty() => Input::Answers(Vec::new()),
         None => return Err(nothing()),
     };

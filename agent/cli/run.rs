@@ -7,6 +7,7 @@ use glm_agent::{
     Agent, Answer, Error, Observer, Run, Session, StopReason,
     citation::cite,
     event::CallId,
+    model::image::Picture,
     render::{Jsonl, Terminal, markdown, sources},
 };
 use tokio_util::sync::CancellationToken;
@@ -22,8 +23,8 @@ use crate::{
 
 /// What a run is begun or taken up with.
 pub enum Input {
-    /// A task.
-    Task(String),
+    /// A task, and pictures to go with it.
+    Task(String, Vec<Picture>),
     /// Answers to calls that wait.
     Answers(Vec<(CallId, Answer)>),
 }
@@ -32,13 +33,17 @@ pub enum Input {
 pub async fn run(args: RunArgs, settings: &Settings) -> Result<u8, Failure> {
     let mut task = task(&args)?;
     let files = setup::gather(&args.session.file, &args.agent.tools)?;
+    let images = setup::pictures(&args.session.image)?;
     let (builder, servers) = setup::agent(&args.agent, settings, args.report.quiet).await?;
     let agent = builder.approver(Consent).build()?;
+    if !images.is_empty() {
+        agent.sees_images()?;
+    }
     let mut session = agent.session(args.session.session.as_deref())?;
     if let Some(note) = setup::bring(files, &mut session)? {
         task = format!("{note}\n\n{task}");
     }
-    let input = Input::Task(task);
+    let input = Input::Task(task, images);
     let done = watched(&agent, &mut session, input, &args.report, args.agent.color).await;
     servers::close(servers).await;
     done
@@ -94,7 +99,7 @@ async fn say(
     let stop = CancellationToken::new();
     let signal = interrupt::watch(&stop);
     let run = match input {
-        Input::Task(task) => agent.say_watched(session, &task, observer, stop).await,
+        Input::Task(task, images) => agent.show(session, &images, &task, observer, stop).await,
         Input::Answers(answers) => agent.answer(session, answers, observer, stop).await,
     };
     signal.abort();

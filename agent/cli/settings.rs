@@ -19,6 +19,7 @@ use toml::{Table, Value};
 use crate::{
     args::{AgentArgs, Cli, LOCAL_SEARCH, ServeArgs},
     exit::Failure,
+    remote::RemoteTable,
     telemetry,
 };
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub telemetry: otel::Settings,
     /// What sends them.
     pub exporter: telemetry::Shared,
+    /// How servers that run models are spoken to.
+    pub remote: RemoteTable,
     secrets: BTreeMap<String, Place>,
     /// By the models' names.
     prices: BTreeMap<String, Price>,
@@ -48,7 +51,7 @@ pub struct Settings {
 /// Where a secret is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Place {
+pub enum Place {
     /// In a variable of the environment.
     Env(String),
     /// In a file, without the whitespace around it.
@@ -60,6 +63,8 @@ enum Place {
 struct File {
     #[serde(default)]
     policy: PolicyTable,
+    #[serde(default)]
+    remote: RemoteTable,
     #[serde(default)]
     secrets: BTreeMap<String, Place>,
     #[serde(default)]
@@ -75,6 +80,16 @@ struct File {
 struct PolicyTable {
     #[serde(default)]
     rules: Vec<Rule>,
+}
+
+impl Place {
+    /// The same, for a file named from the folder of its settings.
+    pub fn below(self, folder: &Path) -> Self {
+        match self {
+            Self::File(path) => Self::File(folder.join(path)),
+            place => place,
+        }
+    }
 }
 
 impl Settings {
@@ -155,6 +170,7 @@ impl Settings {
         }
         let File {
             policy,
+            remote,
             secrets,
             prices,
             servers,
@@ -165,7 +181,7 @@ impl Settings {
                 let mut flags = known;
                 flags.retain(|id| !OF_ONE_TASK.contains(id));
                 format!(
-                    "{}; settings are policy, secrets, prices, mcpServers, telemetry and {}",
+                    "{}; settings are policy, remote, secrets, prices, mcpServers, telemetry and {}",
                     error.message(),
                     flags.join(", ")
                 )
@@ -173,13 +189,14 @@ impl Settings {
         if let Some((model, _)) = prices.iter().find(|(_, price)| !price.is_valid()) {
             return Err(format!("the prices of `{model}` must be 0 or more"));
         }
+        self.remote.take(remote, folder);
         self.rules.extend(policy.rules);
         self.prices.extend(prices);
-        self.secrets
-            .extend(secrets.into_iter().map(|(name, place)| match place {
-                Place::File(path) => (name, Place::File(folder.join(path))),
-                place => (name, place),
-            }));
+        self.secrets.extend(
+            secrets
+                .into_iter()
+                .map(|(name, place)| (name, place.below(folder))),
+        );
         self.servers.extend(servers);
         self.telemetry.endpoint = telemetry.endpoint.or(self.telemetry.endpoint.take());
         self.telemetry.content = telemetry.content.or(self.telemetry.content);
@@ -284,7 +301,7 @@ mod tests {
         let Some(crate::args::Command::Run(run)) = cli.command else {
             unreachable!()
         };
-        assert_eq!(run.agent.model, "other");
+        assert_eq!(run.agent.model.as_deref(), Some("other"));
         assert_eq!(run.agent.max_steps, 3);
         assert_eq!(run.agent.tools.own.tools, ["python", "none"]);
     }

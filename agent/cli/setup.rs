@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use glm_agent::{
     Agent, AgentBuilder, Budget, Policy, Session, Tool, engine,
     files::{self, Gathered},
-    model::{Engine, Sampling},
+    model::{Engine, Sampling, image::Picture},
     paths,
     render::{Style, Terminal},
     tools::{mcp::Server, python::Limits},
@@ -22,7 +22,7 @@ use crate::{
     choice::{Choice, PYTHON},
     exit::Failure,
     progress::Progress,
-    servers,
+    remote, servers,
     settings::Settings,
     telemetry,
     web::Form,
@@ -41,7 +41,7 @@ pub async fn agent(
     let schema = args.output_schema.as_deref().map(schema).transpose()?;
     let choice = Choice::new(&args.tools.own, &progress, None)?;
     let servers = servers::connect(&args.tools, settings, &progress).await?;
-    let engine = engine(args, &progress).await?;
+    let engine = engine(args, settings, &progress).await?;
     let tools = choice.tools(Form::of(engine.profile()));
     let mut builder = builder(args, settings, engine, tools, &servers)?;
     if let Some(schema) = schema {
@@ -131,34 +131,48 @@ pub fn budget(args: &AgentArgs) -> Budget {
 }
 
 /// The engine that the flags name.
-pub async fn engine(args: &AgentArgs, progress: &Progress) -> Result<Arc<dyn Engine>, Failure> {
-    engine_with(args, true, progress).await
+pub async fn engine(
+    args: &AgentArgs,
+    settings: &Settings,
+    progress: &Progress,
+) -> Result<Arc<dyn Engine>, Failure> {
+    engine_with(args, settings, true, progress).await
 }
 
 /// The engine that the flags name, with or without the constraint on replies.
 pub async fn engine_with(
     args: &AgentArgs,
+    settings: &Settings,
     constrain: bool,
     progress: &Progress,
 ) -> Result<Arc<dyn Engine>, Failure> {
-    if !constrain && args.engine != "local" {
+    if !constrain && args.engine != ["local"] {
         return Err(Failure::usage(anyhow!(
             "the engine `{}` has no constraint that could be left out",
-            args.engine
+            args.engine.join(", ")
         )));
     }
-    if let Some(file) = args.engine.strip_prefix("scripted:") {
-        return Ok(Arc::new(
-            engine::scripted(Path::new(file)).map_err(Failure::usage)?,
-        ));
+    let unknown = |named: &str| {
+        Failure::usage(anyhow!(
+            "there is no engine `{named}`\nhint: `local`, the address of a server such as \
+             http://127.0.0.1:8000, or `scripted:FILE` for replies from a file"
+        ))
+    };
+    if let Some(urls) = remote::urls(&args.engine) {
+        let options = settings.remote.options(urls, args.model.clone())?;
+        progress.step("asking the server what it runs");
+        return Ok(Arc::new(engine::remote(options).await?));
     }
-    if args.engine != "local" {
-        return Err(Failure::usage(anyhow!(
-            "there is no engine `{}`\nhint: `local`, or `scripted:FILE` for replies from a file",
-            args.engine
-        )));
+    match args.engine.as_slice() {
+        [name] if name == "local" => local(args, constrain, progress).await,
+        [name] => match name.strip_prefix("scripted:") {
+            Some(file) => Ok(Arc::new(
+                engine::scripted(Path::new(file)).map_err(Failure::usage)?,
+            )),
+            None => Err(unknown(name)),
+        },
+        several => Err(unknown(&several.join(", "))),
     }
-    local(args, constrain, progress).await
 }
 
 #[cfg(feature = "local")]
@@ -168,13 +182,14 @@ async fn local(
     progress: &Progress,
 ) -> Result<Arc<dyn Engine>, Failure> {
     use crate::model::show;
-    use glm_agent::model::engine::local::LocalOptions;
+    use glm_agent::model::{catalog, engine::local::LocalOptions};
     let options = LocalOptions {
         quantization: args.quantize,
         constrain,
         ..LocalOptions::default()
     };
-    let (model, cache) = (&args.model, paths::cache_dir()?);
+    let model = args.model.as_deref().unwrap_or(catalog::DEFAULT);
+    let cache = paths::cache_dir()?;
     let engine = engine::load_with(model, options, &cache, &|p| show(progress, p)).await?;
     Ok(Arc::new(engine))
 }
@@ -186,7 +201,7 @@ async fn local(
     _progress: &Progress,
 ) -> Result<Arc<dyn Engine>, Failure> {
     Err(Failure::usage(anyhow!(
-        "this `glm` was built without the local engine\nhint: build it with the feature `local`"
+        "this `glm` was built without the local engine\nhint: name a server with --engine URL, or build it with the feature `local`"
     )))
 }
 
@@ -216,6 +231,12 @@ pub fn gather(files: &[PathBuf], tools: &ToolArgs) -> Result<Gathered, Failure> 
         )));
     }
     Ok(files::gather(files)?)
+}
+
+/// Reads the pictures that the user shows, before anything takes long.
+pub fn pictures(files: &[PathBuf]) -> Result<Vec<Picture>, Failure> {
+    let read = |file: &PathBuf| Picture::read(file).map_err(Failure::usage);
+    files.iter().map(read).collect()
 }
 
 /// Copies them into the session's folder, and returns the line that tells the

@@ -17,7 +17,7 @@ use url::Url;
 use crate::{
     args::{AgentArgs, ExportArgs},
     exit::{self, Failure},
-    resume,
+    remote, resume,
     settings::Settings,
     setup,
 };
@@ -82,8 +82,10 @@ fn recorded(settings: &Settings, id: &str, events: &[Event]) -> Result<Setup, Fa
 }
 
 fn described(settings: &Settings, args: &AgentArgs, sampling: Sampling) -> Setup {
-    let server = Url::parse(&args.engine).ok();
-    let server = server.and_then(|url| {
+    // Of several, the traces name the first.
+    let servers = remote::urls(&args.engine);
+    let server = servers.iter().flatten().find_map(|url| {
+        let url = Url::parse(url).ok()?;
         let port = url.port_or_known_default()?;
         Some((url.host_str()?.to_owned(), port))
     });

@@ -31,6 +31,7 @@ impl Log {
     fn says(&mut self, content: &str) {
         self.add(EventKind::UserMessage {
             content: content.into(),
+            images: Vec::new(),
             answer_schema: None,
         });
     }
@@ -98,7 +99,7 @@ fn count(conversation: &Conversation) -> Result<usize, Error> {
         | Message::User { content }
         | Message::Observation { content, .. } => content.chars().count(),
         Message::Assistant { segments } => segments.len() * 10,
-        Message::Tools { .. } => 0,
+        Message::Tools { .. } | Message::Image(_) => 0,
     });
     Ok(texts.map(|length| length + 20).sum())
 }

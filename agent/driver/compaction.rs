@@ -134,7 +134,7 @@ impl Driver<'_> {
         if !engine.can_improvise() || before + ASK.len() + most > self.window() {
             return None;
         }
-        let mut conversation = self.conversation();
+        let mut conversation = self.shown().ok()?;
         conversation.messages.push(Message::User {
             content: ASK.to_owned(),
         });

@@ -71,7 +71,16 @@ fn facts(transcript: &Transcript<'_>) -> String {
 
 fn add_exchange(blocks: &mut Vec<String>, exchange: &Exchange<'_>) {
     if let Some(message) = exchange.message {
-        blocks.extend(["## User".to_owned(), quoted(message)]);
+        blocks.push("## User".to_owned());
+        let names = exchange
+            .images
+            .iter()
+            .map(|image| code(&visible(&image.name)));
+        let names: Vec<String> = names.collect();
+        if !names.is_empty() {
+            blocks.push(format!("Images: {}", names.join(", ")));
+        }
+        blocks.push(quoted(message));
     }
     if let Some(schema) = exchange.schema {
         let schema = fenced(&visible(&format!("{schema:#}")));

@@ -179,6 +179,7 @@ impl Trace {
             EventKind::UserMessage {
                 content,
                 answer_schema,
+                ..
             } => {
                 self.last = None;
                 self.begin(event);

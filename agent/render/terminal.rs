@@ -347,9 +347,12 @@ impl<W: Write + Send> Observer for Terminal<W> {
                 self.refusal(id, reason);
             }
             EventKind::Denied { id, reason } => self.refusal(id, reason),
-            EventKind::UserMessage { content, .. } if self.words == Words::Whole => {
+            EventKind::UserMessage {
+                content, images, ..
+            } if self.words == Words::Whole => {
                 let shown = format!("› {}", printable(content));
                 self.line(&self.style.bold(&shown));
+                self.artifacts(images);
             }
             EventKind::ModelTurn {
                 segments, errors, ..

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use glm_agent_model::{Finish, Segment, Usage};
-use glm_agent_tools::ToolOutput;
+use glm_agent_tools::{Artifact, ToolOutput};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -61,6 +61,8 @@ impl Span {
 #[derive(Debug)]
 pub(super) struct Exchange<'e> {
     pub message: Option<&'e str>,
+    /// The pictures that go with it.
+    pub images: &'e [Artifact],
     /// The JSON Schema that the answer must fit.
     pub schema: Option<&'e Value>,
     pub items: Vec<Item<'e>>,
@@ -218,11 +220,13 @@ impl<'e> Reader<'e> {
             }
             EventKind::UserMessage {
                 content,
+                images,
                 answer_schema,
             } => {
                 self.transcript.outcome = None;
                 self.transcript.exchanges.push(Exchange {
                     message: Some(content),
+                    images,
                     schema: answer_schema.as_ref(),
                     items: Vec::new(),
                 });
@@ -393,6 +397,7 @@ impl<'e> Reader<'e> {
         if exchanges.is_empty() {
             exchanges.push(Exchange {
                 message: None,
+                images: &[],
                 schema: None,
                 items: Vec::new(),
             });

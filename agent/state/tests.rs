@@ -44,6 +44,7 @@ impl Log {
     fn asked() -> Self {
         Self::default().add(EventKind::UserMessage {
             content: "?".into(),
+            images: Vec::new(),
             answer_schema: None,
         })
     }
@@ -367,6 +368,7 @@ fn a_run_may_make_all_calls_that_it_has() {
 fn asked_in_form() -> Log {
     Log::default().add(EventKind::UserMessage {
         content: "?".into(),
+        images: Vec::new(),
         answer_schema: Some(json!({})),
     })
 }
@@ -644,6 +646,7 @@ fn events() -> impl Strategy<Value = Vec<EventKind>> {
     let one = prop_oneof![
         Just(EventKind::UserMessage {
             content: "?".into(),
+            images: Vec::new(),
             answer_schema: None,
         }),
         (0..3_u32, any::<bool>(), any::<bool>()).prop_map(|(calls, text, bad)| {

@@ -1,7 +1,7 @@
 //! GLM-4-9B, GLM-4-0414 and GLM-Z1. The texts are those that the models were
 //! trained with: a changed character is a changed prompt.
 
-use super::{Definition, Lines, Profile, Reasoning, Syntax, ToolTexts};
+use super::{Definition, Lines, Profile, Published, Reasoning, Syntax, ToolTexts};
 use crate::Sampling;
 
 pub(super) const PREFIX: &[&str] = &["[gMASK]", "<sop>"];
@@ -61,6 +61,19 @@ const TURNS_0414: Lines = Lines {
     writes_empty: true,
 };
 
+/// GLM-4-9B-Chat's model card and `config.json`.
+pub(super) const PUBLISHED: Published = Published {
+    positions: 131_072,
+    end_ids: &[151_329, 151_336, 151_338],
+    adds_prefix: true,
+};
+
+/// What GLM-4-0414 and GLM-Z1-0414 have otherwise: their `config.json`.
+const PUBLISHED_0414: Published = Published {
+    positions: 32_768,
+    ..PUBLISHED
+};
+
 /// As GLM-4 was trained: a blank line before each tool's heading.
 pub(super) static GLM4: Profile = Profile {
     name: "glm4",
@@ -73,6 +86,7 @@ pub(super) static GLM4: Profile = Profile {
         top_p: 0.8,
         seed: None,
     },
+    published: PUBLISHED,
 };
 
 /// As `transformers` renders the same template: it drops that blank line.
@@ -106,6 +120,7 @@ pub(super) static GLM4_DEMO: Profile = Profile {
 pub(super) static GLM4_0414: Profile = Profile {
     name: "glm4-0414",
     syntax: Syntax::Lines(TURNS_0414),
+    published: PUBLISHED_0414,
     ..GLM4
 };
 
@@ -128,6 +143,7 @@ pub(super) static Z1: Profile = Profile {
         top_p: 0.95,
         seed: None,
     },
+    published: PUBLISHED_0414,
     ..GLM4
 };
 
@@ -135,5 +151,10 @@ pub(super) static Z1: Profile = Profile {
 pub(super) static BASE: Profile = Profile {
     name: "base",
     syntax: Syntax::Completion,
+    published: Published {
+        positions: 8192,
+        end_ids: &[151_329],
+        ..PUBLISHED
+    },
     ..GLM4
 };

@@ -43,6 +43,7 @@ pub(super) static GLM45: Profile = Profile {
         top_p: 0.95,
         seed: None,
     },
+    published: glm4::PUBLISHED,
 };
 
 /// The same with `enable_thinking` off: the user asks for it, and the thoughts

@@ -2,7 +2,7 @@
 //! English, since its tokenizer spends two to three tokens on a Chinese
 //! character.
 
-use super::{Definition, Lines, Profile, Syntax, ToolTexts, glm4};
+use super::{Definition, Lines, Profile, Published, Syntax, ToolTexts, glm4};
 use crate::Sampling;
 
 pub(super) static SMOL_GLM: Profile = Profile {
@@ -29,5 +29,10 @@ pub(super) static SMOL_GLM: Profile = Profile {
         temperature: 0.0,
         top_p: 1.0,
         seed: None,
+    },
+    published: Published {
+        positions: 8192,
+        end_ids: &[0, 6, 8],
+        adds_prefix: false,
     },
 };

@@ -50,6 +50,8 @@ fn render_message(
             let metadata = if syntax.names_results { metadata } else { "" };
             turn(syntax, OBSERVATION, metadata, content, pieces);
         }
+        // Only servers show them, in a form of their own.
+        Message::Image(_) => {}
         // Where instructions stand before all turns, so do all tools.
         Message::Tools { .. } if syntax.hoists_system => {}
         Message::Tools { tools } => {

@@ -60,7 +60,8 @@ pub fn render(syntax: &Tagged, conversation: &Conversation, pieces: &mut Vec<Pie
                     push_text(pieces, syntax.after_user);
                 }
             }
-            Message::Tools { .. } => {}
+            // Images only servers show, in a form of their own.
+            Message::Tools { .. } | Message::Image(_) => {}
             Message::Observation { content, .. } => {
                 if !follows {
                     pieces.push(Piece::Special(OBSERVATION));
@@ -189,7 +190,7 @@ fn offer(syntax: &Tagged, tools: &[&ToolSpec]) -> String {
 }
 
 /// A tool that takes raw text, as a function.
-fn raw_function(tool: &ToolSpec) -> Value {
+pub(super) fn raw_function(tool: &ToolSpec) -> Value {
     let description = match tool {
         ToolSpec::Python => {
             "Runs Python code in a notebook that keeps its variables, without internet \

@@ -206,7 +206,7 @@ fn reply(syntax: &Syntax, words: Option<String>, cities: &[String]) -> String {
             }));
             parts.join("<|assistant|>")
         }
-        Syntax::Completion => String::new(),
+        Syntax::Completion | Syntax::Messages => String::new(),
     }
 }
 

@@ -32,8 +32,8 @@ fn an_unknown_engine() {
     refused(
         &Glm::new(),
         &["run", "Hi", "--engine", "warp"],
-        "error: there is no engine `warp`\nhint: `local`, or `scripted:FILE` for replies from a \
-         file\n",
+        "error: there is no engine `warp`\nhint: `local`, the address of a server such as \
+         http://127.0.0.1:8000, or `scripted:FILE` for replies from a file\n",
         2,
     );
 }

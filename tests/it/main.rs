@@ -25,6 +25,7 @@ mod context;
 mod crash;
 #[cfg(feature = "local")]
 mod custom_tool;
+mod deploy;
 mod doctor;
 #[cfg(feature = "local")]
 mod examples;
@@ -58,6 +59,7 @@ mod published;
 mod pull;
 #[cfg(unix)]
 mod queue;
+mod remote;
 mod replay;
 #[cfg(feature = "local")]
 mod replayed;

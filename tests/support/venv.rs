@@ -1,4 +1,4 @@
-//! Python with packages of others.
+//! Python with packages that others wrote.
 
 use std::{path::PathBuf, process::Command};
 
@@ -7,7 +7,13 @@ use crate::cache::{install, made_once, source};
 /// The interpreter of a virtual environment with the packages of
 /// `tests/requirements.txt`.
 pub fn python() -> PathBuf {
-    made("venv", "requirements.txt", &[]).join("bin/python")
+    with("venv", "requirements.txt")
+}
+
+/// The interpreter of a virtual environment of this name, with the packages of a file of
+/// `tests/`.
+pub fn with(name: &str, packages: &str) -> PathBuf {
+    made(name, packages, &[]).join("bin/python")
 }
 
 /// A virtual environment with the packages of `tests/requirements-bfcl.txt`.
@@ -15,9 +21,9 @@ pub fn bfcl() -> PathBuf {
     made("bfcl", "requirements-bfcl.txt", &["--no-deps"])
 }
 
-/// The virtual environment, with these packages.
-fn made(name: &str, requirements: &str, flags: &[&str]) -> PathBuf {
-    let lock = source(requirements);
+/// The virtual environment, made by pip with these flags.
+fn made(name: &str, packages: &str, flags: &[&str]) -> PathBuf {
+    let lock = source(packages);
     made_once(name, &lock, |folder| {
         // On Debian: apt-get install python3-venv
         install(Command::new("python3").args(["-m", "venv"]).arg(folder));

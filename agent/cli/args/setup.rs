@@ -14,14 +14,18 @@ impl AgentArgs {
     pub fn recorded(&self) -> Value {
         let mut flags: Vec<String> = Vec::new();
         let mut add = |name: &str, value: String| flags.push(format!("--{name}={value}"));
-        add("model", located(&self.model));
-        add(
-            "engine",
-            match self.engine.strip_prefix("scripted:") {
-                Some(file) => format!("scripted:{}", located(file)),
-                None => self.engine.clone(),
-            },
-        );
+        if let Some(model) = &self.model {
+            add("model", located(model));
+        }
+        for engine in &self.engine {
+            add(
+                "engine",
+                match engine.strip_prefix("scripted:") {
+                    Some(file) => format!("scripted:{}", located(file)),
+                    None => engine.clone(),
+                },
+            );
+        }
         #[cfg(feature = "local")]
         if let Some(quantization) = self.quantize {
             add("quantize", quantization.to_string());

@@ -66,7 +66,7 @@ impl Crew {
             }
         }
         let servers = servers::connect(&args.tools, settings, &progress).await?;
-        let engine = setup::engine(args, &progress).await?;
+        let engine = setup::engine(args, settings, &progress).await?;
         let form = Form::of(engine.profile());
         let usual_tools = usual.tools(form);
         let tools = choices

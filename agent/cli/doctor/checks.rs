@@ -287,7 +287,7 @@ async fn first_cell(sandbox: &Sandbox, limits: Limits) -> Result<String, String>
 }
 
 /// A problem, from an error whose hint is its second line.
-fn failure(name: &str, error: &str) -> Check {
+pub fn failure(name: &str, error: &str) -> Check {
     Check {
         status: Status::Problem,
         ..warning(name, error)

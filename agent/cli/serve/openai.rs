@@ -83,7 +83,7 @@ async fn load(
         service.ready(Backend::Agent(Arc::new(agent)));
         return Ok(servers);
     }
-    let engine = setup::engine(flags, &Progress::new(false)).await?;
+    let engine = setup::engine(flags, settings, &Progress::new(false)).await?;
     let model = model(args, engine)?;
     say_ready(model.engine.model());
     service.ready(Backend::Model(model));

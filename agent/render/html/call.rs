@@ -1,6 +1,6 @@
 //! A call: its arguments, what was decided about it, and what came of it.
 
-use glm_agent_tools::{Citation, text::size};
+use glm_agent_tools::{Artifact, Citation, text::size};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub(super) fn call(call: &Call<'_>, images: &mut Images<'_>) -> Markup {
     let shown = call
         .result
         .as_ref()
-        .map(|outcome| shown_images(outcome, images));
+        .map(|outcome| shown_images(&outcome.output.artifacts, images));
     html! {
         details.call id=(call.id) {
             summary {
@@ -102,8 +102,8 @@ fn source(citation: &Citation) -> Markup {
     }
 }
 
-fn shown_images(outcome: &Outcome<'_>, images: &mut Images<'_>) -> Markup {
-    let artifacts = &outcome.output.artifacts;
+/// Those of a session's files that are images.
+pub(super) fn shown_images(artifacts: &[Artifact], images: &mut Images<'_>) -> Markup {
     html! {
         @for artifact in artifacts {
             @match images.of(artifact) {

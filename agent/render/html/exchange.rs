@@ -15,7 +15,11 @@ pub(super) fn exchange(exchange: &Exchange<'_>, images: &mut Images<'_>) -> Mark
     html! {
         section.exchange {
             @if let Some(message) = exchange.message {
-                div.message { h2 { "User" } div.said dir="auto" { (visible(message)) } }
+                div.message {
+                    h2 { "User" }
+                    (call::shown_images(exchange.images, images))
+                    div.said dir="auto" { (visible(message)) }
+                }
             }
             @if let Some(schema) = exchange.schema {
                 details.quiet {

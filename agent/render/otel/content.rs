@@ -38,6 +38,12 @@ pub(super) fn input(events: &[Event], chars: usize, written: usize) -> String {
             Some(match message {
                 Message::System { content } => of("system", vec![text(content)]),
                 Message::User { content } => of("user", vec![text(content)]),
+                // Its name only: no trace has room for pictures.
+                Message::Image(image) => {
+                    let part =
+                        json!({"type": "image", "name": image.name, "mime_type": image.media_type});
+                    of("user", vec![part])
+                }
                 Message::Assistant { segments } => {
                     let parts = parts(segments, number);
                     number += calls(segments);

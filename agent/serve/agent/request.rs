@@ -120,6 +120,7 @@ impl Said {
                         None => return refuse("the first message must be the user's"),
                     }
                 }
+                Message::Image(_) => return refuse("images cannot be sent to this server"),
                 Message::Observation { .. } | Message::Tools { .. } => {
                     return refuse("an agent makes its calls itself: leave their results out");
                 }

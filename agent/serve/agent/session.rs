@@ -99,6 +99,7 @@ fn remember(agent: &Agent, session: &mut Session, past: &[(String, String)]) -> 
     for (words, answer) in past {
         session.append(EventKind::UserMessage {
             content: words.clone(),
+            images: Vec::new(),
             answer_schema: None,
         })?;
         session.append(EventKind::ModelTurn {

@@ -146,6 +146,7 @@ fn who_goes_on_without_answering_gives_the_calls_up() {
     }
     let log = log.add(EventKind::UserMessage {
         content: "else".into(),
+        images: Vec::new(),
         answer_schema: None,
     });
     assert_eq!(log.acting(), generate());
