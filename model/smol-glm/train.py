@@ -7,15 +7,16 @@ position in the data is the step. The learning rate is constant after a warm-up 
 `--steps` may be changed at a restart. The log is STATE_DIR/train.log; the parameters of every checkpoint stay in
 STATE_DIR/snapshots, for average.py.
 
-A later stage starts from an adapter (`--from`), in a state folder of its own, and may mix in the long conversations of
-research.py: `--research 0.6` makes that share of the conversations, for rows of `--length 1024`.
+A later stage starts from an adapter (`--from`), in a state folder of its own, and may mix in the conversations of apis.py and
+the long ones of research.py: `--research 0.6` makes that share of the conversations, for rows of `--length 1024`.
 """
 
 import argparse
 import os
 import time
-from random import Random
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 # The allocator's defaults return every large tensor to the kernel, which makes training six times as slow.
 ALLOCATOR = {
@@ -31,6 +32,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
 
+import apis
 import research
 from adapter import add_adapter, export_adapter, load_adapter, load_base
 from generate import Conversation, conversation
@@ -49,21 +51,31 @@ RATE, WARM_UP, FINAL = 8e-4, 20, 0.05
 CHECKPOINT_SECONDS = 120
 
 
-def mixed(number: int, share: float) -> Conversation:
-    """The conversation of this number: that share of them takes research."""
-    if Random(f"stage-{number}").random() < share:
-        return research.conversation(number, held=False)
-    return conversation(number, held=False)
+@dataclass(frozen=True)
+class Mixture:
+    """What shares of the conversations come from research.py and from apis.py."""
+
+    research: float
+    apis: float
+
+    def conversation(self, number: int) -> Conversation:
+        """The conversation of this number."""
+        drawn = Random(f"stage-{number}").random()
+        if drawn < self.research:
+            return research.conversation(number, held=False)
+        if drawn < self.research + self.apis:
+            return apis.conversation(number, held=False)
+        return conversation(number, held=False)
 
 
-def batch(tokenizer: Tokenizer, index: int, length: int, share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def batch(tokenizer: Tokenizer, index: int, length: int, mixture: Mixture) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Token ids, positions and conversation numbers ([rows, length]), and a mask of the tokens to learn."""
     rows = TOKENS // length
     ids, positions = torch.zeros(rows, length, dtype=torch.long), torch.zeros(rows, length, dtype=torch.long)
     segments, learn = torch.full((rows, length), -1), torch.zeros(rows, length, dtype=torch.bool)
     row, used = 0, 0
     for number in range(index * CANDIDATES, (index + 1) * CANDIDATES):
-        sequence = encode(tokenizer, mixed(number, share), length - used)
+        sequence = encode(tokenizer, mixture.conversation(number), length - used)
         if sequence is None:
             continue
         span = slice(used, used + len(sequence.ids))
@@ -143,10 +155,11 @@ def train(rank: int, args: argparse.Namespace) -> None:
         torch.save(parameters, snapshots / f"{step}.pt")
         export_adapter(model, args.adapter)
 
+    mixture = Mixture(args.research, args.apis)
     saved_at = time.monotonic()
     while step < args.steps:
         start = time.monotonic()
-        ids, positions, segments, learn = batch(tokenizer, step * args.processes + rank, args.length, args.research)
+        ids, positions, segments, learn = batch(tokenizer, step * args.processes + rank, args.length, mixture)
         for group in optimizer.param_groups:
             group["lr"] = rate(step, args)
         total = 0.0
@@ -193,6 +206,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=RATE, help="the highest learning rate")
     parser.add_argument("--length", type=int, choices=[512, 1024], default=512, help="tokens of a row")
     parser.add_argument("--research", type=float, default=0.0, help="the share of conversations from research.py")
+    parser.add_argument("--apis", type=float, default=0.0, help="the share of conversations from apis.py")
     parser.add_argument("--from", dest="start", type=Path, help="the adapter to start from")
     args = parser.parse_args()
     args.state = args.state.absolute()

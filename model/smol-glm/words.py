@@ -110,6 +110,9 @@ class Words:
         first = self.pick(FIRST_NAMES)
         return f"{first} {self.pick(LAST_NAMES)}" if self.chance(0.3) else first
 
+    def fullname(self) -> str:
+        return f"{self.pick(FIRST_NAMES)} {self.pick(LAST_NAMES)}"
+
     def invented(self) -> str:
         """A capitalised word of no language."""
         return "".join(self.random.choices(SYLLABLES, k=self.random.choice([2, 2, 3]))).capitalize()

@@ -3,7 +3,10 @@
 //! These fetch the model's base weights once into the user's cache, as the
 //! first `glm run` does.
 
-use crate::glm::{Glm, of_type};
+use crate::{
+    glm::{Glm, of_type},
+    research,
+};
 
 #[test]
 fn arithmetic_is_computed_in_the_sandbox() {
@@ -85,4 +88,38 @@ fn an_unknown_model_is_refused_by_name() {
     let output = Glm::new().run(&["run", "Hi", "--model", "glm-99"]);
     assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""));
     insta::assert_snapshot!(output.stderr);
+}
+
+/// What the default model does when it is asked to search, to open two pages and to
+/// answer from them.
+fn three_steps(glm: &Glm, search: &str, more: &[&str]) {
+    let task = "Search for the lighthouse of Ardmoor, open the first two results and tell me how \
+                tall it is and when it was built.";
+    let args = [
+        "run", task, "--json", "--tools", "browser", "--search", search,
+    ];
+    let events = glm.events(&[&args[..], more].concat());
+    let calls = of_type(&events, "tool_call_requested");
+    let names = calls.iter().map(|call| call["name"].as_str().unwrap());
+    let names: Vec<&str> = names.collect();
+    assert_eq!(names, ["web_search", "web_open", "web_open"], "{events:#?}");
+    let end = events.last().unwrap();
+    let answer = end["answer"].as_str().unwrap();
+    for part in ["41", "1902", "【0†source】", "【1†source】"] {
+        assert!(answer.contains(part), "{answer}");
+    }
+    assert_eq!(end["sources"].as_array().unwrap().len(), 2, "{end:#?}");
+}
+
+#[test]
+fn documents_are_searched_opened_and_cited() {
+    let (glm, search) = research::with_documents();
+    three_steps(&glm, &search, &[]);
+}
+
+#[test]
+fn a_site_is_searched_opened_and_cited() {
+    let (glm, site) = (Glm::new(), research::site());
+    let search = format!("searxng:http://{site}");
+    three_steps(&glm, &search, &["--allow-host", &site]);
 }

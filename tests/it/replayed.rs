@@ -129,7 +129,7 @@ fn what_the_readme_runs_with_tools_of_its_own() {
     run(
         &glm,
         &line(
-            "glm run --search local:docs --tools browser \"Search for the ferry, and say when it sails.\"",
+            "glm run --search local:docs --tools browser \"Look up the ferry and say when it sails.\"",
         ),
     );
     in_readme("glm --mcp 'npx -y @modelcontextprotocol/server-filesystem .'");

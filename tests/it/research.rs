@@ -67,7 +67,7 @@ pub fn with_documents() -> (Glm, String) {
 }
 
 /// A site with an instance of SearXNG on it, by its address.
-fn site() -> String {
+pub fn site() -> String {
     let address = std::sync::Arc::new(std::sync::OnceLock::<String>::new());
     let own = std::sync::Arc::clone(&address);
     let site = serve(move |path| {
