@@ -241,6 +241,10 @@ impl State {
                     } else {
                         run.malformed + 1
                     };
+                    // In the order in which they were asked for, whatever order they ended in.
+                    for pending in run.turn.iter().flat_map(|turn| &turn.calls) {
+                        repeats(&mut run.last_call, &pending.call);
+                    }
                     run.turn = Some(Turn {
                         answer: answer_of(segments),
                         errors: errors.clone(),
@@ -280,7 +284,7 @@ impl State {
             }
             EventKind::Denied { id, .. } => {
                 self.go_on(event.time);
-                self.settle(id);
+                self.move_to(id, Stage::Over);
             }
             EventKind::Rejected { id, .. } => {
                 self.go_on(event.time);
@@ -289,7 +293,7 @@ impl State {
                 {
                     run.repairs.count(&name, run.spent.steps);
                 }
-                self.settle(id);
+                self.move_to(id, Stage::Over);
             }
             EventKind::ToolCallRequested { id, arguments, .. } => {
                 if let Some(call) = self.find(id) {
@@ -314,7 +318,7 @@ impl State {
                 if let Some(run) = &mut self.run {
                     run.repairs.succeeded(name);
                 }
-                self.settle(id);
+                self.move_to(id, Stage::Over);
             }
             EventKind::RunEnded {
                 reason: StopReason::ApprovalNeeded | StopReason::ResultNeeded,
@@ -507,17 +511,6 @@ impl State {
         if let Some(call) = self.find(id) {
             call.stage = stage;
         }
-    }
-
-    /// A call is over, one way or another.
-    fn settle(&mut self, id: &str) {
-        let Some(call) = self.find(id).map(|pending| pending.call.clone()) else {
-            return;
-        };
-        if let Some(run) = &mut self.run {
-            repeats(&mut run.last_call, &call);
-        }
-        self.move_to(id, Stage::Over);
     }
 
     /// Somebody answered: the wait does not count as time that the run took.

@@ -198,10 +198,10 @@ impl State {
         let budget = rules.budget.tool_calls;
         let mut left = budget.map(|limit| limit.saturating_sub(run.spent.tool_calls));
         for (position, pending) in turn.calls.iter().enumerate() {
+            let times = repeats(&mut last_call, &pending.call);
             if pending.stage == Stage::Over {
                 continue;
             }
-            let times = repeats(&mut last_call, &pending.call);
             if let Some(reason) = not_made(position, times, rules) {
                 refused.push(pending.refused(reason));
                 continue;

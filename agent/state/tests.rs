@@ -514,6 +514,26 @@ fn the_fourth_same_call_in_a_row_is_refused_and_another_one_is_not() {
 }
 
 #[test]
+fn of_the_same_calls_in_one_reply_three_are_made() {
+    let log = Log::asked().turn(vec![Segment::Call(call(7)); 5]);
+    let Step::Refuse(refused) = log.plain() else {
+        unreachable!("{:?}", log.plain())
+    };
+    let ids: Vec<_> = refused.iter().map(|refusal| &refusal.id).collect();
+    assert_eq!(ids, ["call_4", "call_5"]);
+    let refused = refused.into_iter().fold(log, |log, refusal| {
+        log.add(EventKind::Rejected {
+            id: refusal.id,
+            name: "t".into(),
+            arguments: json!({"n": 7}),
+            reason: refusal.reason,
+        })
+    });
+    let made = ["call_1", "call_2", "call_3"].map(|id| planned(id, 7));
+    assert_eq!(refused.plain(), Step::CallTools(made.to_vec()));
+}
+
+#[test]
 fn an_address_is_known_by_what_others_said_and_not_by_what_the_model_had_said() {
     let call = |arguments: Value| {
         Segment::Call(ToolCall {
