@@ -90,10 +90,6 @@ fn it_calls_tools_keeps_to_forms_and_continues_texts() {
             "{called}"
         );
     }
-    // What was computed for the first need not be computed again.
-    let cached =
-        |outcome: &Value| outcome["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64();
-    assert!(cached(required) > Some(0), "{required}");
     assert_eq!(none["calls"], json!([]));
     let answer: Value = serde_json::from_str(formed["content"].as_str().unwrap()).unwrap();
     assert!(
