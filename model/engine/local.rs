@@ -207,7 +207,7 @@ impl Engine for Local {
             None => (Constraint::None, Parser::new(profile, tools)),
         };
         let prompt = self.encode(&request.conversation)?;
-        let writing = Writing::Turn(Assembler::new(parser));
+        let writing = Writing::Turn(Box::new(Assembler::new(parser)));
         let limits = Limits {
             sampling: request.sampling,
             max_tokens: request.max_tokens,
@@ -324,7 +324,7 @@ struct Limits {
 /// What becomes of the text that is generated.
 enum Writing {
     /// It is read as the model's syntax asks.
-    Turn(Assembler),
+    Turn(Box<Assembler>),
     /// It stays text.
     Text { raw: String, special_tokens: bool },
 }
