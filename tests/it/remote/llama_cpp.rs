@@ -94,7 +94,7 @@ fn model(python: &Path) -> PathBuf {
 }
 
 /// What the model does with each task: its calls and its answer.
-fn done(glm: &Glm, engine: &str, tasks: &[Value]) -> Vec<Value> {
+pub fn done(glm: &Glm, engine: &str, tasks: &[Value]) -> Vec<Value> {
     let done = |task: &Value| {
         let task = task["task"].as_str().unwrap();
         let output = glm.run(&[
@@ -123,7 +123,7 @@ fn done(glm: &Glm, engine: &str, tasks: &[Value]) -> Vec<Value> {
 }
 
 /// What is expected, and a `glm` that has the tools.
-fn expected() -> (Glm, Vec<Value>) {
+pub fn expected() -> (Glm, Vec<Value>) {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/smol_calls.json");
     let data: Value = serde_json::from_str(&fs::read_to_string(data).unwrap()).unwrap();
     let glm = Glm::new();

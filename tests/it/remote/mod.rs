@@ -3,7 +3,7 @@
 mod command;
 mod failures;
 mod images;
-mod llama_cpp;
+pub mod llama_cpp;
 mod recorded;
 mod replies;
 pub mod server;

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::server::{Server, python};
-use crate::glm::Glm;
+use crate::{
+    glm::Glm,
+    remote::llama_cpp::{done, expected},
+};
 
 const MODEL: &str = "smol-glm";
 
@@ -105,4 +108,12 @@ fn it_calls_tools_keeps_to_forms_and_continues_texts() {
     assert_eq!(tokens["usage"]["prompt_tokens"], 3);
     assert_eq!(unknown["status"], 400, "{unknown}");
     assert_eq!(long["code"], "context_length_exceeded", "{long}");
+}
+
+#[test]
+fn a_program_that_it_serves_makes_the_same_calls_as_one_with_the_model_in_it() {
+    let home = Glm::new();
+    let server = Server::local(&home, &[]);
+    let (glm, tasks) = expected();
+    assert_eq!(done(&glm, &server.url(), &tasks), tasks);
 }
