@@ -50,7 +50,7 @@ pub struct LocalOptions {
     /// session's next turn computes only what is new. Past this bound the
     /// engine starts afresh. 512 MiB by default.
     pub cache_bytes: u64,
-    /// Whether replies are held to the [grammar](crate::grammar) of the tools on
+    /// Whether replies are held to the [grammar] of the tools on
     /// offer, as they are by default. Without, calls may be malformed: for
     /// measurements of the model alone.
     pub constrain: bool,

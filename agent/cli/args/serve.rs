@@ -49,8 +49,13 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
 
-    /// Let pages of this origin ask, such as https://chat.example.com; repeatable
-    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    // No doc comment: rustdoc wants addresses in it as links.
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_parser = origin,
+        help = "Let pages of this origin ask, such as https://chat.example.com; repeatable"
+    )]
     pub cors: Vec<String>,
 
     #[command(flatten)]
