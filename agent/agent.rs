@@ -275,6 +275,11 @@ impl Agent {
     pub fn model(&self) -> &str {
         self.engine.model()
     }
+
+    /// What the model is good for, in one line, if that is known.
+    pub fn about_model(&self) -> Option<&str> {
+        self.engine.about()
+    }
 }
 
 /// Tells tools of the calls that a session made in another process.

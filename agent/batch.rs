@@ -242,7 +242,7 @@ impl Batch {
                 };
                 watcher.begun(&task);
                 let (work, batch) = (Arc::clone(&self.work), results.batch().to_owned());
-                let (anew, stop) = (results.is_dropped(&task.id), stop.clone());
+                let (anew, stop) = (results.is_anew(), stop.clone());
                 running.spawn(async move {
                     let lease = CancellationToken::new();
                     work.task(&batch, &task, anew, &stop, &lease).await

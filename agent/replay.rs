@@ -1,9 +1,9 @@
 //! A session run again from its log: without model, tools, network or clock.
 //!
-//! What came from outside is taken from the log: what the user said and decided, the
-//! text that the model generated, what tools returned, policy's verdicts, and when
-//! time or money ran out. All else is worked out again, and must be as it is in the
-//! log: how the generated text is read, which calls are planned with which
+//! What came from outside is taken from the log: what the user said and decided, what a
+//! client says was replied before, the text that the model generated, what tools
+//! returned, policy's verdicts, and when time or money ran out. All else is worked out
+//! again, and must be as it is in the log: how the generated text is read, which calls are planned with which
 //! arguments, which are refused and why, in which order, and how runs end. What the
 //! model was asked goes through [`Recorded`].
 
@@ -64,40 +64,60 @@ impl fmt::Display for Difference {
 /// # Errors
 /// When the log names a profile that there is not.
 pub fn recorded(events: &[Event]) -> Result<Recorded, Error> {
-    let mut named = ("recorded", "glm4");
+    let (model, profile) = named(events)?;
     let mut result_chars = RESULT_CHARS;
     let mut exchanges = Vec::new();
     for (position, event) in events.iter().enumerate() {
-        match &event.kind {
-            EventKind::SessionStarted { model, profile, .. } => named = (model, profile),
-            EventKind::ModelTurn {
-                segments,
-                errors,
-                raw,
-                finish,
-                usage,
-                result_chars: chars,
-                ..
-            } => {
-                result_chars = chars.unwrap_or(RESULT_CHARS);
-                exchanges.push(Exchange {
-                    conversation: view(events.iter().take(position), result_chars),
-                    reply: Reply {
-                        segments: segments.clone(),
-                        errors: errors.clone(),
-                        raw: raw.clone(),
-                        finish: *finish,
-                        usage: *usage,
-                    },
-                });
-            }
-            _ => {}
+        if let EventKind::ModelTurn {
+            result_chars: chars,
+            ..
+        } = &event.kind
+        {
+            result_chars = chars.unwrap_or(RESULT_CHARS);
         }
+        exchanges.extend(exchange(events.get(..position).unwrap_or_default(), event));
     }
-    let profile = Profile::by_name(named.1)?;
     // The agent shows as much of a result as was shown then.
     let context = result_chars / 3 * 4;
-    Ok(Recorded::new(named.0, profile, context, exchanges))
+    Ok(Recorded::new(model, profile, context, exchanges))
+}
+
+/// The model's name, and its format.
+fn named(events: &[Event]) -> Result<(&str, &'static Profile), Error> {
+    let started = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::SessionStarted { model, profile, .. } => {
+            Some((model.as_str(), profile.as_str()))
+        }
+        _ => None,
+    });
+    let (model, profile) = started.unwrap_or(("recorded", "glm4"));
+    Ok((model, Profile::by_name(profile)?))
+}
+
+/// What the model was shown before it wrote this reply, if the event is one.
+fn exchange(past: &[Event], event: &Event) -> Option<Exchange> {
+    let EventKind::ModelTurn {
+        segments,
+        errors,
+        raw,
+        finish,
+        usage,
+        result_chars,
+        ..
+    } = &event.kind
+    else {
+        return None;
+    };
+    Some(Exchange {
+        conversation: view(past, result_chars.unwrap_or(RESULT_CHARS)),
+        reply: Reply {
+            segments: segments.clone(),
+            errors: errors.clone(),
+            raw: raw.clone(),
+            finish: *finish,
+            usage: *usage,
+        },
+    })
 }
 
 /// Runs a session again; `None` if it came out as it is in the log.
@@ -106,14 +126,15 @@ pub fn recorded(events: &[Event]) -> Result<Recorded, Error> {
 /// When the log cannot be run again at all: it names an unknown profile, or tools
 /// that nothing could be called by.
 pub async fn replay(events: &[Event]) -> Result<Option<Difference>, Error> {
-    let engine = recorded(events)?;
+    let (model, profile) = named(events)?;
     let mut state = State::default();
     let mut registry = Registry::default();
     let mut form = None;
     for (position, event) in events.iter().enumerate() {
         let (past, rest) = events.split_at(position);
         let moment = Moment {
-            engine: &engine,
+            model,
+            profile,
             registry: &registry,
             form: form.as_ref(),
             state: &state,
@@ -151,7 +172,8 @@ fn declared(specs: &[ToolSpec]) -> Result<Registry, Error> {
 
 /// Where the replay stands.
 struct Moment<'a> {
-    engine: &'a Recorded,
+    model: &'a str,
+    profile: &'static Profile,
     registry: &'a Registry,
     form: Option<&'a Form>,
     state: &'a State,
@@ -191,6 +213,8 @@ impl Moment<'_> {
             EventKind::Resumed => is_running,
             EventKind::Approved { id, .. } => is_awaited(id) || is_under_way(id),
             EventKind::Denied { id, .. } => is_awaited(id) && !is_running,
+            EventKind::ModelTurn { .. } => is_running && is_told(kind),
+            EventKind::RunEnded { .. } => self.past.last().is_some_and(|last| is_told(&last.kind)),
             _ => false,
         }
     }
@@ -213,10 +237,7 @@ impl Moment<'_> {
         });
         Ok(match step {
             Step::AwaitUser => None,
-            Step::Generate { limit, .. } => match &event.kind {
-                EventKind::ModelTurn { .. } => Some(self.turn(&event.kind, limit).await?),
-                _ => None,
-            },
+            Step::Generate { limit, .. } => self.turn(event, limit).await?,
             Step::Refuse(calls) => calls.into_iter().next().map(Refusal::into_event),
             Step::RejectAnswer(reason) => Some(EventKind::AnswerRejected { reason }),
             Step::AwaitApproval(calls) => match &event.kind {
@@ -247,18 +268,21 @@ impl Moment<'_> {
         })
     }
 
-    /// What the model's reply is read as now.
+    /// What the model's reply is read as now, if the event is one.
     async fn turn(
         &self,
-        logged: &EventKind,
+        event: &Event,
         limit: Option<StopReason>,
-    ) -> Result<EventKind, Error> {
+    ) -> Result<Option<EventKind>, Error> {
         let EventKind::ModelTurn {
             cost, result_chars, ..
-        } = logged
+        } = &event.kind
         else {
-            return Ok(logged.clone());
+            return Ok(None);
         };
+        // This one alone: a reply that was cut off before it began was to the same
+        // conversation as the next.
+        let exchanges: Vec<Exchange> = exchange(self.past, event).into_iter().collect();
         let request = Request {
             conversation: view(self.past, result_chars.unwrap_or(RESULT_CHARS)),
             sampling: Sampling::default(),
@@ -267,10 +291,11 @@ impl Moment<'_> {
             answer_schema: None,
             cancel: CancellationToken::new(),
         };
-        let mut stream = self.engine.generate(request).await?;
+        let engine = Recorded::new(self.model, self.profile, 0, exchanges);
+        let mut stream = engine.generate(request).await?;
         while let Some(delta) = stream.next().await {
             if let Delta::Finished(reply) = delta? {
-                return Ok(EventKind::ModelTurn {
+                return Ok(Some(EventKind::ModelTurn {
                     segments: reply.segments,
                     errors: if reply.finish == Finish::Cancelled {
                         Vec::new()
@@ -283,11 +308,11 @@ impl Moment<'_> {
                     cost: *cost,
                     limit,
                     result_chars: *result_chars,
-                });
+                }));
             }
         }
         Err(Error::Unfinished {
-            model: self.engine.model().to_owned(),
+            model: self.model.to_owned(),
         })
     }
 
@@ -357,6 +382,15 @@ impl Moment<'_> {
             _ => None,
         });
         named.unwrap_or_default()
+    }
+}
+
+/// Whether it is a reply of before a conversation came here, as its client tells: it was
+/// never generated.
+fn is_told(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::ModelTurn { segments, raw, .. } => raw.is_empty() && !segments.is_empty(),
+        _ => false,
     }
 }
 

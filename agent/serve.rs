@@ -16,7 +16,7 @@
 //! | where | what |
 //! |---|---|
 //! | `glm.errors` of a message, or of a chunk | parts of a reply that could not be read as calls, in words |
-//! | `glm.session` of an agent's answer, or of its first chunk | the id of its session; the header `glm-session` has it, too |
+//! | `glm.session` of an agent's answer, or of its first chunk | the id of its session, if it is kept; the header `glm-session` has it, too |
 //! | `glm.event` of an agent's chunk | what happens in the run: an [event](crate::event) of one of the types `tool_call_requested`, `tool_result`, `rejected`, `denied`, `approval_requested`, `answer_rejected`, `compacted` and `run_ended` |
 //! | `glm.progress` of an agent's chunk | `{"call", "text"}`: what a call that takes longer prints |
 //! | `glm.run` of an agent's answer | its event `run_ended` |
@@ -44,8 +44,6 @@ mod stream;
 mod words;
 
 use std::{
-    future::IntoFuture,
-    pin::pin,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -58,12 +56,15 @@ use axum::{
 };
 use glm_agent_model::{Engine, Sampling};
 use jiff::Timestamp;
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::Agent;
 use admission::Admission;
-use connection::Impatient;
+use connection::Terms;
 use error::Refusal;
 use fields::Fields;
 pub use keys::Keys;
@@ -72,6 +73,13 @@ use metrics::Metrics;
 
 /// How long what is cut off may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Connections at the same time: far more than there are requests at work, and fewer
+/// than the files that a process may usually have open.
+const CONNECTIONS: usize = 512;
+
+/// How long a connection may be open without a request.
+const SILENCE: Duration = Duration::from_secs(30);
 
 const CHAT: &str = "/v1/chat/completions";
 const COMPLETIONS: &str = "/v1/completions";
@@ -200,31 +208,29 @@ impl Service {
 
     /// Serves until `stop` is cancelled. Then nothing more is accepted; what is in
     /// progress may go on for [`Limits::grace`] and is cut off after that.
-    ///
-    /// # Errors
-    /// When connections cannot be accepted.
-    pub async fn run(&self, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    pub async fn run(&self, listener: TcpListener, stop: CancellationToken) {
         let Limits { stall, grace, .. } = self.shared.options.limits;
-        let listener = Impatient::new(listener, stall);
-        let served = axum::serve(listener, self.router())
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
-        let mut served = pin!(served.into_future());
-        tokio::select! {
-            served = &mut served => return served,
-            () = stop.cancelled() => self.shared.stop.cancel(),
-        }
-        let ended = match timeout(grace, &mut served).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                self.shared.halt.cancel();
-                timeout(LAST_WORDS, served).await.unwrap_or(Ok(()))
-            }
+        let terms = Terms {
+            most: CONNECTIONS,
+            head: SILENCE,
+            patience: stall,
         };
+        let end = async {
+            stop.cancelled().await;
+            self.shared.stop.cancel();
+            sleep(grace).await;
+            self.shared.halt.cancel();
+            sleep(LAST_WORDS).await;
+        };
+        tokio::select! {
+            biased;
+            () = end => {}
+            () = connection::serve(listener, self.router(), terms, stop.clone()) => {}
+        }
         self.shared.runs.close();
         if timeout(LAST_WORDS, self.shared.runs.wait()).await.is_err() {
             tracing::warn!("runs are left in the middle; `glm session resume` goes on with them");
         }
-        ended
     }
 
     /// What answers.

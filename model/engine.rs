@@ -23,6 +23,11 @@ pub trait Engine: Send + Sync {
     /// Name of the model, as the user chose it.
     fn model(&self) -> &str;
 
+    /// What the model is good for, in one line, if that is known.
+    fn about(&self) -> Option<&str> {
+        None
+    }
+
     /// The family's format.
     fn profile(&self) -> &Profile;
 

@@ -1,6 +1,9 @@
 //! A batch whose tasks are done by the workers of a queue.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -27,14 +30,10 @@ impl Queue {
         let begun = Instant::now();
         let mut summary = results.summary(&tasks);
         let todo = tasks.into_iter().filter(|t| results.get(&t.id).is_none());
-        let todo: Vec<(Task, bool)> = todo
-            .map(|task| {
-                let anew = results.is_dropped(&task.id);
-                (task, anew)
-            })
-            .collect();
+        let todo: Vec<Task> = todo.collect();
         let batch = results.batch().to_owned();
-        self.add(&batch, &todo).await?;
+        self.add(&batch, &todo, results.is_anew()).await?;
+        let awaited: HashSet<&str> = todo.iter().map(|task| task.id.as_str()).collect();
         while summary.left > 0 {
             let some = match self.results(&batch).await {
                 Ok(some) => some,
@@ -47,8 +46,11 @@ impl Queue {
                 // It may have been written before it could be removed from the queue.
                 if results.get(&result.id).is_none() {
                     results.add(result)?;
-                    summary.add(result);
-                    watcher.done(result);
+                    // One of a task that has been taken out since is kept, and not counted.
+                    if awaited.contains(result.id.as_str()) {
+                        summary.add(result);
+                        watcher.done(result);
+                    }
                 }
             }
             let ids: Vec<String> = some.into_iter().map(|result| result.id).collect();

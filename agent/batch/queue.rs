@@ -91,24 +91,21 @@ impl Queue {
         &self.name
     }
 
-    /// Adds tasks, but for those that are there.
+    /// Adds tasks, each of an id of its own. One that is there stays as it is if it was
+    /// begun. With `anew`, attempts that failed before are no results.
     ///
     /// # Errors
     /// When the server cannot be used; some may have been added.
-    pub async fn add(&self, batch: &str, tasks: &[(Task, bool)]) -> Result<(), Error> {
-        const ADD: &str = "INSERT INTO glm_agent.tasks (batch, id, task, anew)
-            SELECT $1, new.id, new.task::json, new.anew
-            FROM unnest($2::text[], $3::text[], $4::boolean[])
-                WITH ORDINALITY AS new (id, task, anew, place)
+    pub async fn add(&self, batch: &str, tasks: &[Task], anew: bool) -> Result<(), Error> {
+        const ADD: &str = "INSERT INTO glm_agent.tasks AS known (batch, id, task, anew)
+            SELECT $1, new.id, new.task::json, $4::boolean
+            FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS new (id, task, place)
             ORDER BY new.place
-            ON CONFLICT DO NOTHING";
+            ON CONFLICT (batch, id) DO UPDATE SET task = excluded.task, anew = excluded.anew
+                WHERE known.begun = 0";
         for some in tasks.chunks(AT_A_TIME) {
-            let ids: Vec<&str> = some.iter().map(|(task, _)| task.id.as_str()).collect();
-            let anew: Vec<bool> = some.iter().map(|(_, anew)| *anew).collect();
-            let json: Result<Vec<String>, _> = some
-                .iter()
-                .map(|(task, _)| serde_json::to_string(task))
-                .collect();
+            let ids: Vec<&str> = some.iter().map(|task| task.id.as_str()).collect();
+            let json: Result<Vec<String>, _> = some.iter().map(serde_json::to_string).collect();
             let json = json.map_err(|error| self.fail(error.to_string()))?;
             let client = self.client().await?;
             let added = client.execute(ADD, &[&batch, &ids, &json, &anew]).await;

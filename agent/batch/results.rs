@@ -28,8 +28,8 @@ pub struct Results {
     batch: String,
     /// What is known of those that are written, by the tasks' ids.
     written: HashMap<String, Written>,
-    /// Those that were dropped to be had anew.
-    dropped: Vec<String>,
+    /// What came of earlier attempts is no result unless it is written.
+    anew: bool,
 }
 
 /// What is kept in memory of a result.
@@ -43,8 +43,9 @@ pub struct Written {
 
 impl Results {
     /// Opens the file, or begins it. A torn last line is dropped with a warning.
-    /// With `anew`, results of tasks that failed or wait for somebody are dropped,
-    /// so that these tasks are done again.
+    /// With `anew`, results of tasks that failed or wait for somebody are dropped: those
+    /// that failed are done again, also when this is cut off and the next one goes on,
+    /// and of those that waited it is looked whether somebody has answered.
     ///
     /// # Errors
     /// When it cannot be used, is no such file, or another process writes to it.
@@ -86,7 +87,7 @@ impl Results {
             file,
             batch,
             written,
-            dropped: dropped.into_iter().map(|result| result.id).collect(),
+            anew,
         })
     }
 
@@ -100,9 +101,9 @@ impl Results {
         self.written.get(id)
     }
 
-    /// Whether a task's result was dropped when the file was opened.
-    pub fn is_dropped(&self, id: &str) -> bool {
-        self.dropped.iter().any(|dropped| dropped == id)
+    /// Whether tasks are done again that failed before.
+    pub fn is_anew(&self) -> bool {
+        self.anew
     }
 
     /// Adds a result, unless there is one of this task. When this returns, it is on
@@ -359,7 +360,6 @@ mod tests {
         let results = Results::open(&path, true).unwrap();
         assert_eq!(results.batch(), batch);
         assert_eq!(ids(&path), ["b", "d"]);
-        assert!(results.is_dropped("a") && results.is_dropped("c") && !results.is_dropped("b"));
         // The new file is locked as the old one was.
         let second = Results::open(&path, false).unwrap_err();
         assert!(matches!(second, Error::ResultsInUse { .. }), "{second}");

@@ -92,13 +92,15 @@ impl Past {
 #[derive(Default)]
 struct Tally {
     attempts: u32,
+    /// Those that count against the retries.
     failures: u32,
     usage: Usage,
     cost: Option<f64>,
 }
 
 impl Tally {
-    fn add(&mut self, events: &[Event]) {
+    /// Takes in an attempt, whose failure may be forgiven.
+    fn add(&mut self, events: &[Event], forgives: bool) {
         for event in events {
             match &event.kind {
                 EventKind::ModelTurn { usage, cost, .. }
@@ -109,7 +111,7 @@ impl Tally {
                 EventKind::RunEnded {
                     reason: StopReason::Failed,
                     ..
-                } => self.failures += 1,
+                } if !forgives => self.failures += 1,
                 _ => {}
             }
         }
@@ -128,7 +130,8 @@ impl Work {
     /// Does a task, or finds that it was done. `None` when it was stopped before it
     /// had a result: by `calm` between two attempts, by `stop` at any time.
     ///
-    /// With `anew`, an attempt that failed before is no result.
+    /// With `anew`, an attempt that failed before is no result, and takes none of the
+    /// retries away.
     pub async fn task(
         &self,
         batch: &str,
@@ -164,7 +167,7 @@ impl Work {
         // The last session there is may hold the result.
         let mut number = 1;
         while agent.has_session(&attempt_name(&first, number + 1)) {
-            tally.add(&agent.read_session(&attempt_name(&first, number))?);
+            tally.add(&agent.read_session(&attempt_name(&first, number))?, anew);
             number += 1;
         }
         loop {
@@ -182,12 +185,12 @@ impl Work {
                 Past::CutOff => (go_on(&agent, &mut session, stop).await, false),
                 Past::Ended(run) => (Ok(run), true),
                 Past::Lost => {
-                    tally.add(session.events());
+                    tally.add(session.events(), anew);
                     number += 1;
                     continue;
                 }
             };
-            tally.add(session.events());
+            tally.add(session.events(), anew && is_past);
             let is_next = match &outcome {
                 // What another model began, this one begins from the start.
                 Err(Error::OtherModel { .. }) => {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Agents, Queue, TaskResult, Watcher, queue::Leased, work::Work};
@@ -224,6 +224,21 @@ impl Held {
         self.lock().keys().cloned().collect()
     }
 
+    /// Takes in what comes of renewing these leases, for which it waits no longer than
+    /// `limit`: while nothing is heard of the queue, they end.
+    async fn renew(
+        &self,
+        asked: &[String],
+        renewing: impl Future<Output = Result<Vec<String>, Error>>,
+        limit: Duration,
+    ) {
+        match timeout(limit, renewing).await {
+            Ok(Ok(renewed)) => self.renewed(asked, &renewed),
+            Ok(Err(error)) => tracing::warn!("{error}"),
+            Err(_) => tracing::warn!("the queue does not answer: leases are not renewed"),
+        }
+    }
+
     /// Takes in which of the leases that were asked for were renewed.
     fn renewed(&self, asked: &[String], renewed: &[String]) {
         let mut held = self.lock();
@@ -254,16 +269,32 @@ impl Held {
 
 /// Gives signs of life.
 async fn beat(queue: Queue, held: Arc<Held>, lease: Duration) {
+    let third = lease / 3;
     loop {
-        tokio::time::sleep(lease / 3).await;
+        tokio::time::sleep(third).await;
+        // First, because the next sign may wait for as long again.
+        held.expire(lease);
         let leases = held.all();
         if leases.is_empty() {
             continue;
         }
-        match queue.renew(&leases, lease).await {
-            Ok(renewed) => held.renewed(&leases, &renewed),
-            Err(error) => tracing::warn!("{error}"),
-        }
-        held.expire(lease);
+        let renewing = queue.renew(&leases, lease);
+        held.renew(&leases, renewing, third).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_queue_that_does_not_answer_costs_the_leases() {
+        let held = Held::default();
+        let lost = held.add("a");
+        let limit = Duration::from_millis(10);
+        held.renew(&held.all(), std::future::pending(), limit).await;
+        assert!(!lost.is_cancelled());
+        held.expire(limit);
+        assert!(lost.is_cancelled());
     }
 }

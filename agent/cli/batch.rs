@@ -170,8 +170,14 @@ fn told(summary: &Summary) -> String {
     }
     if summary.left > 0 {
         text += "hint: the same command goes on with what is left\n";
-    } else if summary.failed + summary.waiting > 0 {
-        text += "hint: --retry-failed does the tasks again that failed or wait\n";
+        return text;
+    }
+    if summary.failed > 0 {
+        text += "hint: --retry-failed does the tasks again that failed\n";
+    }
+    if summary.waiting > 0 {
+        text += "hint: `glm session resume SESSION` goes on with a task that waits, and \
+                 --retry-failed then takes its result\n";
     }
     text
 }

@@ -141,8 +141,10 @@ fn info(
         data: name_of(data, source),
         seed: args.seed,
         how: How::Asked {
+            engine: args.model.0.engine.join(", "),
+            quantize: args.model.quantize(),
             profile: profile.name().to_owned(),
-            constraint: !args.no_constraint,
+            constraint: args.model.is_local() && !args.no_constraint,
             thinking: !args.model.0.no_thinking,
             temperature: temperature(args),
             max_tokens: args.model.0.max_tokens,

@@ -230,9 +230,12 @@ fn greet(
     } else {
         names.join(", ")
     };
+    let about = agent.about_model();
+    let about = about.map(|about| style.dim(&format!("{about}\n")));
     print(&format!(
-        "{} · {offer}\n{}\n",
+        "{} · {offer}\n{}{}\n",
         style.bold(agent.model()),
+        about.unwrap_or_default(),
         style.dim(&introduce(session, note, " · /help for help")),
     ))
 }

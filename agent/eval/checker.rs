@@ -52,6 +52,13 @@ impl Fault {
     pub const UNDEFINED: &str = "checker:undefined";
     /// Where the engine failed.
     pub const ENGINE: &str = "reply:engine_failed";
+    /// Where the model could not take the prompt.
+    pub const TOO_LONG: &str = "reply:prompt_too_long";
+
+    /// Whether it is that there was no reply.
+    pub(super) fn is_no_reply(&self) -> bool {
+        [Self::ENGINE, Self::TOO_LONG].contains(&self.kind.as_str())
+    }
 
     pub(super) fn new(kind: &str, message: impl Into<String>) -> Self {
         Self {

@@ -39,6 +39,13 @@ pub struct RunInfo {
 pub enum How {
     /// The model is asked for them.
     Asked {
+        /// Where the model runs, as `--engine` has it. A folder that does not tell is older
+        /// than this, and taken to be of a model in this process.
+        #[serde(default = "local")]
+        engine: String,
+        /// The type to which its weights were rounded at load, if they were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quantize: Option<String>,
         /// The model's format.
         profile: String,
         /// Whether they are held to the schemas of the functions on offer.
@@ -56,6 +63,10 @@ pub enum How {
         /// are.
         profile: Option<String>,
     },
+}
+
+fn local() -> String {
+    "local".to_owned()
 }
 
 /// Results on disk, open for more.
@@ -249,12 +260,14 @@ mod tests {
             model: "m".to_owned(),
             data: "d".to_owned(),
             seed: 1,
-            how: asked(true),
+            how: asked(true, None),
         }
     }
 
-    fn asked(constraint: bool) -> How {
+    fn asked(constraint: bool, quantize: Option<&str>) -> How {
         How::Asked {
+            engine: local(),
+            quantize: quantize.map(str::to_owned),
             profile: "glm4".to_owned(),
             constraint,
             thinking: true,
@@ -318,7 +331,7 @@ mod tests {
         drop(Log::open(folder.path(), &info()).unwrap());
         let other = RunInfo {
             model: "n".to_owned(),
-            how: asked(false),
+            how: asked(false, Some("q8_0")),
             ..info()
         };
         let error = Log::open(folder.path(), &other).unwrap_err();
@@ -327,7 +340,18 @@ mod tests {
         };
         assert_eq!(
             differences,
-            "constraint was true, not false; model was \"m\", not \"n\""
+            "constraint was true, not false; model was \"m\", not \"n\"; quantize was unset, not \
+             \"q8_0\""
         );
+    }
+
+    #[test]
+    fn a_folder_that_tells_less_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut then = fields(&info());
+        then.shift_remove("engine").unwrap();
+        let then = serde_json::to_string(&then).unwrap();
+        fs::write(folder.path().join(RUN), then).unwrap();
+        Log::open(folder.path(), &info()).unwrap();
     }
 }

@@ -3,17 +3,18 @@
 
 use std::collections::HashMap;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{
     Call, Entry, Estimate, Fault, Outcome, RunInfo, Score,
     entry::Expected,
     table::{entries, notes, percent, range, title},
 };
-use crate::{model::json, render::terminal::printable};
+use crate::{
+    model::json,
+    render::{html::document, terminal::printable},
+};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -21,40 +22,19 @@ const STYLE: &str = include_str!("page.css");
 pub fn page(info: &RunInfo, score: &Score, all: &[Entry], outcomes: &[&Outcome]) -> String {
     let title = printable(&title(info));
     let by_id: HashMap<&str, &Entry> = all.iter().map(|entry| (entry.id.as_str(), entry)).collect();
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy());
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="referrer" content="no-referrer";
-                meta name="color-scheme" content="light dark";
-                meta name="generator" content="glm-agent";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header { h1 { (title) } }
-                main {
-                    (scores(score))
-                    @for note in notes(score) { p { (note) } }
-                    h2 { "Failures by kind" }
-                    @if score.faults.is_empty() { p { "There are none." } }
-                    @for (kind, count) in &score.faults {
-                        (failures(kind, *count, outcomes, &by_id))
-                    }
-                }
+    let body = html! {
+        header { h1 { (title) } }
+        main {
+            (scores(score))
+            @for note in notes(score) { p { (note) } }
+            h2 { "Failures by kind" }
+            @if score.faults.is_empty() { p { "There are none." } }
+            @for (kind, count) in &score.faults {
+                (failures(kind, *count, outcomes, &by_id))
             }
         }
     };
-    page.into_string()
-}
-
-/// What the page may load and run: its own style.
-fn policy() -> String {
-    let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
+    document(&title, STYLE, &body)
 }
 
 fn scores(score: &Score) -> Markup {

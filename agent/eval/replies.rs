@@ -2,10 +2,11 @@
 
 use std::{collections::HashMap, path::Path};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Call, Entry, Error, Log, Outcome, Source, multi_turn, outcome::Step, source};
+use super::{Call, Entry, Error, Fault, Log, Outcome, Source, multi_turn, outcome::Step, source};
 use crate::model::{Finish, Profile, Reply, Usage, parse::Parser};
 
 /// A reply to an entry: a line of a file. Files of results are of this form, too.
@@ -22,12 +23,21 @@ pub struct Replied {
     /// Of an entry with several turns, the replies of each.
     #[serde(default)]
     pub turns: Vec<Vec<Step>>,
+    /// Why there was no reply, where a file of results says so.
+    #[serde(default, rename = "error", deserialize_with = "no_reply")]
+    pub no_reply: Option<Fault>,
     /// Tokens read and written.
     #[serde(default)]
     pub usage: Usage,
     /// How long it took, in seconds.
     #[serde(default)]
     pub seconds: f64,
+}
+
+/// All other errors are verdicts, which are found anew, or what other programs mean by one.
+fn no_reply<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Fault>, D::Error> {
+    let fault = Fault::deserialize(Value::deserialize(from)?).ok();
+    Ok(fault.filter(Fault::is_no_reply))
 }
 
 /// Reads a file of replies.
@@ -53,6 +63,7 @@ pub fn read(path: &Path) -> Result<Vec<Replied>, Error> {
 
 /// Judges replies to these entries, and adds the outcomes to the log. With a profile, a
 /// reply's text is read as one in its format; without, its calls are taken as they are.
+/// What was never replied to stays wrong, also where no call is right.
 ///
 /// # Errors
 /// When an outcome cannot be written, or the official tools of several turns fail.
@@ -76,7 +87,12 @@ pub async fn judge(
             continue;
         }
         let (usage, seconds) = (replied.usage, replied.seconds);
-        let outcome = if entry.is_multi_turn() {
+        let outcome = if let Some(fault) = replied.no_reply {
+            Outcome {
+                turns: replied.turns,
+                ..Outcome::new(entry, Err(fault))
+            }
+        } else if entry.is_multi_turn() {
             multi_turn::judge(source, entry, replied.turns).await?
         } else if let Some(profile) = profile {
             Outcome::of(entry, &parsed(entry, replied.raw, profile), profile)

@@ -235,10 +235,7 @@ impl Evaluation {
             Err(crate::Error::Model(error @ model::Error::PromptTooLong { .. })) => {
                 let message = error.to_string();
                 let message = message.lines().next().unwrap_or_default();
-                Ok(Answer::Refused(Fault::new(
-                    "reply:prompt_too_long",
-                    message,
-                )))
+                Ok(Answer::Refused(Fault::new(Fault::TOO_LONG, message)))
             }
             Err(_) if stop.is_cancelled() => Ok(Answer::Cancelled),
             Err(source) => Err(Error::Reply {

@@ -84,16 +84,19 @@ pub(super) fn title(info: &RunInfo) -> String {
     let (model, data) = (&info.model, &info.data);
     match &info.how {
         How::Asked {
+            quantize,
             profile,
             constraint,
             thinking,
             temperature,
             ..
         } => {
+            let rounded = quantize.as_ref().map(|to| format!(", rounded to {to}"));
+            let rounded = rounded.unwrap_or_default();
             let thinking = if *thinking { "" } else { ", without thoughts" };
             let constraint = if *constraint { "on" } else { "off" };
             format!(
-                "{model} ({profile}) on {data}: temperature {temperature}, constraint \
+                "{model} ({profile}{rounded}) on {data}: temperature {temperature}, constraint \
                  {constraint}{thinking}"
             )
         }

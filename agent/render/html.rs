@@ -1,24 +1,23 @@
 //! A session as one page that stands on its own.
 //!
-//! The page loads nothing and runs nothing: styles are in it, images too, there is no
-//! script, and a policy in it forbids all else. What others wrote is text, however it
-//! looks.
+//! Styles are in it, images too, and there is no script. What others wrote is text,
+//! however it looks.
 
 mod call;
+mod document;
 mod exchange;
 mod image;
 mod words;
 
 use std::path::Path;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use glm_agent_tools::text::size;
 use jiff::Timestamp;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest, Sha256};
+use maud::{Markup, html};
 
 use super::transcript::{Transcript, counted, duration, ending, money, visible};
 use crate::{Event, StopReason, files};
+pub(crate) use document::{BASE, document};
 use image::Images;
 
 const STYLE: &str = include_str!("html/style.css");
@@ -29,42 +28,18 @@ pub fn page(events: &[Event], folder: Option<&Path>) -> String {
     let transcript = Transcript::of(events);
     let title = visible(&transcript.title());
     let mut images = Images::new(folder);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy());
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="referrer" content="no-referrer";
-                meta name="color-scheme" content="light dark";
-                meta name="generator" content="glm-agent";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
+    let body = html! {
+        a.skip href="#conversation" { "Skip to the conversation" }
+        header { (head(&transcript, &title)) }
+        main #conversation {
+            @for exchange in &transcript.exchanges {
+                (exchange::exchange(exchange, &mut images))
             }
-            body {
-                a.skip href="#conversation" { "Skip to the conversation" }
-                header { (head(&transcript, &title)) }
-                main #conversation {
-                    @for exchange in &transcript.exchanges {
-                        (exchange::exchange(exchange, &mut images))
-                    }
-                    @if transcript.exchanges.is_empty() { p.note { "Nothing was said yet." } }
-                }
-                @if let Some(folder) = folder { (file_list(folder)) }
-            }
+            @if transcript.exchanges.is_empty() { p.note { "Nothing was said yet." } }
         }
+        @if let Some(folder) = folder { (file_list(folder)) }
     };
-    page.into_string()
-}
-
-/// What the page may load and run: its own style, and images that are in it.
-fn policy() -> String {
-    let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; \
-         form-action 'none'"
-    )
+    document(&title, STYLE, &body)
 }
 
 fn head(transcript: &Transcript<'_>, title: &str) -> Markup {

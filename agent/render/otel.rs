@@ -88,12 +88,14 @@ pub fn spans(session: &str, events: &[Event], setup: &Arc<Setup>) -> Vec<SpanDat
 #[derive(Debug)]
 pub struct Trace {
     session: String,
+    /// What ids are made of.
+    identity: String,
     setup: Arc<Setup>,
     model: String,
     system: Option<String>,
     /// When the last event happened.
     before: Option<Timestamp>,
-    /// Calls that the model has written.
+    /// Calls that the model has written, but for those that do not count.
     written: usize,
     run: Option<Run>,
     /// The last run's span, which one that is gone on with follows.
@@ -110,6 +112,10 @@ struct Run {
     input: Option<String>,
     is_json: bool,
     usage: Usage,
+    /// What it cost, where the model has a price.
+    cost: Option<f64>,
+    /// Replies the model wrote.
+    steps: u64,
     notes: Vec<Note>,
 }
 
@@ -137,6 +143,7 @@ impl Trace {
     pub fn new(session: &str, setup: &Arc<Setup>) -> Self {
         Self {
             session: session.to_owned(),
+            identity: String::new(),
             setup: Arc::clone(setup),
             model: String::new(),
             system: None,
@@ -163,10 +170,23 @@ impl Trace {
         let Some((event, past)) = events.split_last() else {
             return Vec::new();
         };
+        if past.is_empty() {
+            // A name can be used again, when its session is gone or on another machine.
+            self.identity = format!("{}, begun {}", self.session, event.time);
+        }
+        let given_up = self.give_up(event);
         self.take_up(event);
-        let spans = self.end(event, past);
+        let span = self.end(event, past);
         self.before = Some(event.time);
-        spans.into_iter().collect()
+        given_up.into_iter().chain(span).collect()
+    }
+
+    /// The span of a run that waited for somebody, if with this event the user goes on
+    /// without an answer: the denials that say so went on with it.
+    fn give_up(&mut self, event: &Event) -> Option<SpanData> {
+        let is_next = matches!(event.kind, EventKind::UserMessage { .. });
+        let run = self.run.take_if(|_| is_next)?;
+        Some(self.ended(event, run))
     }
 
     /// Begins what the event begins.
@@ -219,6 +239,8 @@ impl Trace {
             input: None,
             is_json: false,
             usage: Usage::default(),
+            cost: None,
+            steps: 0,
             notes: Vec::new(),
         });
     }
@@ -226,15 +248,21 @@ impl Trace {
     /// The span that the event ends.
     fn end(&mut self, event: &Event, past: &[Event]) -> Option<SpanData> {
         match &event.kind {
-            EventKind::ModelTurn { usage, .. } => {
-                self.count(usage);
+            EventKind::ModelTurn { usage, cost, .. } => {
+                self.count(usage, *cost);
+                if let Some(run) = &mut self.run {
+                    run.steps += 1;
+                }
                 let draft = self.reply(event, past)?;
                 Some(self.child(event.seq, draft))
             }
             EventKind::Compacted {
-                usage, summary_by, ..
+                usage,
+                cost,
+                summary_by,
+                ..
             } => {
-                self.count(usage);
+                self.count(usage, *cost);
                 let draft = self.chat(event, usage);
                 let is_reply = *summary_by == Summarist::Model;
                 is_reply.then(|| self.child(event.seq, draft))
@@ -260,9 +288,12 @@ impl Trace {
         }
     }
 
-    fn count(&mut self, usage: &Usage) {
+    fn count(&mut self, usage: &Usage, cost: Option<f64>) {
         if let Some(run) = &mut self.run {
             run.usage += *usage;
+            if let Some(cost) = cost {
+                *run.cost.get_or_insert_default() += cost;
+            }
         }
     }
 
@@ -300,6 +331,8 @@ impl Trace {
             return None;
         };
         let mut draft = self.chat(event, usage);
+        // A reply at a limit was to do without calls: those that it has got no names.
+        let counts = limit.is_none();
         let attributes = &mut draft.attributes;
         let is_json = self.run.as_ref().is_some_and(|run| run.is_json);
         attributes.output_type(is_json);
@@ -313,10 +346,12 @@ impl Trace {
             let chars = result_chars.unwrap_or(usize::MAX);
             let input = content::input(past, chars, self.written);
             attributes.text("gen_ai.input.messages", &input);
-            let output = content::output(segments, reason, self.written);
+            let output = content::output(segments, reason, counts.then_some(self.written));
             attributes.text("gen_ai.output.messages", &output);
         }
-        self.written += content::calls(segments);
+        if counts {
+            self.written += content::calls(segments);
+        }
         if !errors.is_empty() {
             let told = self.setup.content.then(|| errors.join("; "));
             draft.fail("malformed_reply", told);
@@ -391,15 +426,13 @@ impl Trace {
             answer,
             reason,
             error,
-            cost,
-            steps,
             ..
         } = &event.kind
         {
             let attributes = &mut draft.attributes;
             attributes.text("glm.stop_reason", &word(reason));
-            attributes.number("glm.steps", u64::from(*steps));
-            attributes.cost(*cost);
+            attributes.number("glm.steps", run.steps);
+            attributes.cost(run.cost);
             if self.setup.content {
                 if let Some(system) = &self.system {
                     let parts = content::instructions(system);
@@ -446,7 +479,7 @@ impl Trace {
     /// it belongs to another.
     fn context(&self, seq: u64, of: Option<&SpanContext>) -> SpanContext {
         let [trace, span] = ["trace", "span"].map(|kind| {
-            let text = format!("{kind} {seq} of {}", self.session);
+            let text = format!("{kind} {seq} of {}", self.identity);
             Sha256::digest(text)
         });
         let (mut trace_id, mut span_id) = ([0; 16], [0; 8]);
@@ -479,9 +512,9 @@ impl Draft {
 /// Whether the event belongs to a run, so that one that was over goes on.
 fn goes_on(kind: &EventKind) -> bool {
     match kind {
-        EventKind::ToolCallRequested { id, .. } | EventKind::ToolResult { id, .. } => {
-            !is_by_user(id)
-        }
+        EventKind::ToolCallRequested { id, .. }
+        | EventKind::ToolResult { id, .. }
+        | EventKind::Denied { id, .. } => !is_by_user(id),
         EventKind::Resumed
         | EventKind::ModelTurn { .. }
         | EventKind::ApprovalRequested { .. }
@@ -492,7 +525,6 @@ fn goes_on(kind: &EventKind) -> bool {
         | EventKind::AnswerRejected { .. }
         | EventKind::Compacted { .. }
         | EventKind::Rejected { .. }
-        | EventKind::Denied { .. }
         | EventKind::RunEnded { .. } => false,
     }
 }
@@ -533,3 +565,7 @@ impl From<Attributes> for Vec<KeyValue> {
         attributes.0
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

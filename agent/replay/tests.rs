@@ -138,6 +138,52 @@ async fn a_run_that_waited_comes_out_the_same() {
 }
 
 #[tokio::test]
+async fn a_reply_that_was_cut_off_before_it_began_comes_out_the_same() {
+    let session = held(&["Hi."], &["\nHello."], Budget::default()).await;
+    let mut events = session.events().to_vec();
+    let mut cut_off = events[2].clone();
+    if let EventKind::ModelTurn {
+        segments,
+        raw,
+        finish,
+        usage,
+        ..
+    } = &mut cut_off.kind
+    {
+        segments.clear();
+        raw.clear();
+        (*finish, *usage) = (Finish::Cancelled, Default::default());
+    }
+    events.insert(2, cut_off);
+    let out_of_time = StopReason::TimeLimit;
+    for event in &mut events {
+        match &mut event.kind {
+            EventKind::ModelTurn { limit, finish, .. } if *finish == Finish::Stop => {
+                *limit = Some(out_of_time);
+            }
+            EventKind::RunEnded { reason, steps, .. } => (*reason, *steps) = (out_of_time, 2),
+            _ => {}
+        }
+    }
+    assert_eq!(replay(&events).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_a_client_says_was_replied_before_comes_out_the_same() {
+    let session = held(&["Hi.", "Bye."], &["\nHello.", "\nBye."], Budget::default()).await;
+    let mut events = session.events().to_vec();
+    // As a server writes it: the words as they are, whatever a model would have to write.
+    let words = " Hello【1】. ".to_owned();
+    if let EventKind::ModelTurn { segments, raw, .. } = &mut events[2].kind {
+        (*segments, *raw) = (vec![Segment::text(&words)], String::new());
+    }
+    if let EventKind::RunEnded { answer, .. } = &mut events[3].kind {
+        *answer = words;
+    }
+    assert_eq!(replay(&events).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn what_answers_cite_comes_out_the_same() {
     let page = |_: Number, _: ToolContext| async move {
         Ok(ToolOutput {

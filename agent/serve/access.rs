@@ -14,7 +14,8 @@ use axum::{
         header::{
             ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
             ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-            AUTHORIZATION, HOST, HeaderName, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+            ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, HOST, HeaderName, ORIGIN, VARY,
+            X_CONTENT_TYPE_OPTIONS,
         },
     },
     middleware::Next,
@@ -37,6 +38,8 @@ pub(super) async fn guard(
 ) -> Response {
     let route = route_of(request.uri().path());
     let origin = request.headers().get(ORIGIN).cloned();
+    let asked = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS);
+    let asked = asked.cloned();
     let mut response = match admitted(&service, &request) {
         Err(refusal) => refusal.into_response(),
         Ok(_) if request.method() == Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
@@ -50,17 +53,17 @@ pub(super) async fn guard(
     if let Some(origin) = origin.filter(|origin| is_let_in(&service, origin)) {
         for (name, value) in [
             (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-            (
-                ACCESS_CONTROL_ALLOW_HEADERS,
-                "authorization, content-type, glm-session",
-            ),
             (ACCESS_CONTROL_EXPOSE_HEADERS, "glm-session, retry-after"),
             (ACCESS_CONTROL_MAX_AGE, "600"),
-            (VARY, "origin"),
+            (VARY, "origin, access-control-request-headers"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        // Whatever they are: clients tell of themselves in headers of their own.
+        if let Some(asked) = asked {
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked);
+        }
     }
     let metrics = &service.shared.metrics;
     metrics.answered(route, response.status().as_u16());

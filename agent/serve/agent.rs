@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -44,7 +44,8 @@ const SESSION: HeaderName = HeaderName::from_static("glm-session");
 struct Running {
     task: JoinHandle<Result<Done, Error>>,
     chunks: mpsc::UnboundedReceiver<Value>,
-    session: String,
+    /// The id of its session, if that is kept.
+    session: Option<String>,
     _cancelled_when_dropped: DropGuard,
 }
 
@@ -70,7 +71,8 @@ pub(super) async fn answer(
     let envelope = Envelope::new(agent.model());
     let (is_stream, include_usage) = (request.stream, request.include_usage);
     let running = start(service, &mut clock, agent, client, request, &envelope).await?;
-    let session = HeaderValue::from_str(&running.session).ok();
+    let session = running.session.as_deref();
+    let session = session.and_then(|id| HeaderValue::from_str(id).ok());
     let service = service.clone();
     let mut response = if is_stream {
         stream::respond(move |outlet| async move {
@@ -97,12 +99,15 @@ async fn start(
     envelope: &Envelope,
 ) -> Result<Running, Refusal> {
     let slot = clock.enter().await?;
-    let mut opened = session::open(agent, client, &request)?;
+    let opened = session::open(agent, client, &request);
+    let mut opened = opened.map_err(|refusal| clock.failed(refusal))?;
     let (sender, chunks) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
     let guard = stop.clone().drop_guard();
-    let id = opened.session.id().to_owned();
-    let mut watch = Watch::new(&request, envelope, sender, opened.session.events());
+    let keeps = agent.keeps_sessions();
+    let session = keeps.then(|| opened.session.id().to_owned());
+    let has_form = opened.agent.answer_schema.is_some();
+    let mut watch = Watch::new(has_form, envelope, sender, opened.session.events());
     let words = request.words;
     let task = service.shared.runs.spawn(async move {
         let session::Opened { agent, session } = &mut opened;
@@ -122,7 +127,7 @@ async fn start(
     Ok(Running {
         task,
         chunks,
-        session: id,
+        session,
         _cancelled_when_dropped: guard,
     })
 }
@@ -187,8 +192,11 @@ async fn whole(
     });
     let mut whole = envelope.whole(message, finish(run.reason), &run.usage);
     if let Some(whole) = whole.as_object_mut() {
-        let own = json!({"session": running.session, "run": watch::ended(&run)});
-        whole.insert("glm".to_owned(), own);
+        let mut own = Map::new();
+        let session = running.session.map(Value::String);
+        own.extend(session.map(|session| ("session".to_owned(), session)));
+        own.insert("run".to_owned(), watch::ended(&run));
+        whole.insert("glm".to_owned(), own.into());
     }
     Ok(whole)
 }
@@ -202,23 +210,26 @@ async fn send(
     outlet: &Outlet,
 ) -> Result<(), Cut> {
     let begin = json!({"role": "assistant", "content": ""});
-    outlet.send(&envelope.chunk(begin, None)).await?;
-    let session = json!({"session": running.session});
-    outlet.send(&envelope.beside(session)).await?;
+    clock.send(outlet, &envelope.chunk(begin, None)).await?;
+    if let Some(session) = &running.session {
+        let session = envelope.beside(json!({ "session": session }));
+        clock.send(outlet, &session).await?;
+    }
     while let Some(chunk) = clock.within(running.chunks.recv()).await? {
         clock.answers();
-        outlet.send(&chunk).await?;
+        clock.send(outlet, &chunk).await?;
     }
     let Done { run, numbers, .. } = running.done(service, &mut clock).await?;
     let annotations = numbers.annotations(&run.sources);
     if !annotations.is_empty() {
         let delta = json!({ "annotations": annotations });
-        outlet.send(&envelope.chunk(delta, None)).await?;
+        let chunk = envelope.chunk(delta, None);
+        clock.send(outlet, &chunk).await?;
     }
     let last = envelope.chunk(json!({}), Some(finish(run.reason)));
-    outlet.send(&last).await?;
+    clock.send(outlet, &last).await?;
     if include_usage {
-        outlet.send(&envelope.usage(&run.usage)).await?;
+        clock.send(outlet, &envelope.usage(&run.usage)).await?;
     }
     Ok(())
 }

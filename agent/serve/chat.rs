@@ -46,7 +46,7 @@ pub(super) async fn chat(
     };
     let request = ChatRequest::read(fields, model)?;
     let (stream, include_usage) = (request.common.stream, request.common.include_usage);
-    let mut turn = Turn::new(&request);
+    let mut turn = Turn::new(&request, model.engine.profile());
     let envelope = Envelope::new(model.engine.model());
     let cancel = CancellationToken::new();
     let start = async {
@@ -105,23 +105,25 @@ async fn send(
     outlet: &Outlet,
 ) -> Result<(), Cut> {
     let begin = json!({"role": "assistant", "content": ""});
-    outlet.send(&envelope.chunk(begin, None)).await?;
+    let begin = envelope.chunk(begin, None);
+    generation.clock.send(outlet, &begin).await?;
     let ending = loop {
         let pieces = match step(&mut generation, &mut turn).await? {
             Step::Pieces(pieces) => pieces,
             Step::End(ending) => break ending,
         };
         for piece in pieces {
-            outlet.send(&envelope.chunk(piece.delta(), None)).await?;
+            let chunk = envelope.chunk(piece.delta(), None);
+            generation.clock.send(outlet, &chunk).await?;
         }
     };
-    // The next request need not wait for this one to be read.
-    drop(generation);
+    let mut clock = generation.end();
     for chunk in ending.chunks(envelope) {
-        outlet.send(&chunk).await?;
+        clock.send(outlet, &chunk).await?;
     }
     if include_usage {
-        outlet.send(&envelope.usage(&ending.usage)).await?;
+        let usage = envelope.usage(&ending.usage);
+        clock.send(outlet, &usage).await?;
     }
     Ok(())
 }

@@ -141,16 +141,19 @@ async fn send(
     let reply = loop {
         match step(&mut generation, &mut words).await? {
             Step::Words(more) if more.is_empty() => {}
-            Step::Words(more) => outlet.send(&envelope.message(&more, None)).await?,
+            Step::Words(more) => {
+                let message = envelope.message(&more, None);
+                generation.clock.send(outlet, &message).await?;
+            }
             Step::End(reply) => break reply,
         }
     };
-    // The next request need not wait for this one to be read.
-    drop(generation);
+    let mut clock = generation.end();
     let last = envelope.message(&words.finish(), Some(finish(&reply)));
-    outlet.send(&last).await?;
+    clock.send(outlet, &last).await?;
     if include_usage {
-        outlet.send(&envelope.usage(&reply.usage)).await?;
+        let usage = envelope.usage(&reply.usage);
+        clock.send(outlet, &usage).await?;
     }
     Ok(())
 }

@@ -1,58 +1,104 @@
-//! Connections whose other end must read what it asked for.
+//! Connections whose other end must ask for something, and read what it asked for.
 //!
-//! A client that takes nothing for too long would keep a connection, and all that is
-//! written for it, as long as it likes.
+//! A client that says nothing, or takes nothing, for too long would keep a connection,
+//! and all that is written for it, as long as it likes.
 
 use std::{
     future::Future,
     io,
-    net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use axum::serve::Listener;
+use axum::{Router, serve::Listener};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     time::{Instant, Sleep, sleep},
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Accepts such connections.
-pub(super) struct Impatient {
-    listener: TcpListener,
-    patience: Duration,
+/// How connections are treated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Connections at the same time; others wait until one of them ends.
+    pub most: usize,
+    /// How long the head of a request may take to come, counted from the end of the one
+    /// before.
+    pub head: Duration,
+    /// How long the other end may take nothing, although there is something to take.
+    pub patience: Duration,
 }
 
-impl Impatient {
-    /// A connection is closed once its other end has taken nothing for as long as
-    /// `patience`, although there is something to take.
-    pub fn new(listener: TcpListener, patience: Duration) -> Self {
-        Self { listener, patience }
+/// Serves until `stop` is cancelled, and then until requests in progress have ended.
+pub(super) async fn serve(
+    mut listener: TcpListener,
+    router: Router,
+    terms: Terms,
+    stop: CancellationToken,
+) {
+    let places = Arc::new(Semaphore::new(terms.most));
+    let open = TaskTracker::new();
+    let service = TowerToHyperService::new(router);
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            let (stream, _) = Listener::accept(&mut listener).await;
+            (place, stream)
+        };
+        let Some((place, stream)) = stop.run_until_cancelled(accepted).await else {
+            break;
+        };
+        let (service, stop) = (service.clone(), stop.clone());
+        open.spawn(async move {
+            let _place = place;
+            talk(stream, service, terms, &stop).await;
+        });
     }
+    drop(listener);
+    open.close();
+    open.wait().await;
 }
 
-impl Listener for Impatient {
-    type Io = Connection<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        // Each word goes out when it is written; where that cannot be had, later.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!("cannot have words sent at once: {error}");
+/// Answers what comes by one connection.
+async fn talk(
+    stream: TcpStream,
+    service: TowerToHyperService<Router>,
+    terms: Terms,
+    stop: &CancellationToken,
+) {
+    // Each word goes out when it is written; where that cannot be had, later.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("cannot have words sent at once: {error}");
+    }
+    let stream = TokioIo::new(Connection::new(stream, terms.patience));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(terms.head)
+        .serve_connection(stream, service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
-        (Connection::new(stream, self.patience), address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.listener.local_addr()
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection ended early: {error}");
     }
 }
 
 /// A connection that fails when its other end takes nothing for too long.
-pub(super) struct Connection<S> {
+struct Connection<S> {
     stream: S,
     patience: Duration,
     /// Runs while something waits to be taken.
@@ -137,9 +183,41 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
+
+    #[tokio::test]
+    async fn who_asks_nothing_is_given_up_and_makes_room() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(|| async { "Hi." }));
+        let terms = Terms {
+            most: 1,
+            head: Duration::from_millis(100),
+            patience: Duration::from_secs(60),
+        };
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, router, terms, stop.clone()));
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        silent.write_all(b"GET / HT").await.unwrap();
+        let mut other = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        other.write_all(request).await.unwrap();
+        // There is one place: an answer comes once the other has lost it. The connection
+        // stays after it, and ends when nothing more is asked.
+        let mut answer = String::new();
+        other.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("Hi."), "{answer}");
+        // Perhaps it is told why.
+        silent.read_to_end(&mut Vec::new()).await.unwrap();
+        // Who waits for a request when the server stops does not hold it up.
+        let waiting = TcpStream::connect(address).await.unwrap();
+        stop.cancel();
+        serving.await.unwrap();
+        drop(waiting);
+    }
 
     #[tokio::test]
     async fn who_takes_nothing_is_given_up_and_who_takes_little_is_not() {

@@ -21,6 +21,9 @@ pub(super) const INVALID: &str = "invalid_request_error";
 /// What is wrong here.
 const SERVER: &str = "server_error";
 
+/// When another try may be worth it, where nobody knows.
+const SOON: Duration = Duration::from_secs(5);
+
 /// Why a request is not answered.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
@@ -30,6 +33,8 @@ pub(super) struct Refusal {
     param: Option<String>,
     message: String,
     retry_after: Option<Duration>,
+    /// How a generation that ended so is counted.
+    outcome: &'static str,
 }
 
 impl Refusal {
@@ -41,6 +46,7 @@ impl Refusal {
             param: None,
             message: message.into(),
             retry_after: None,
+            outcome: "failed",
         }
     }
 
@@ -76,14 +82,24 @@ impl Refusal {
     /// The server does not take requests yet, or no longer.
     pub fn not_ready(message: &str) -> Self {
         Self {
-            retry_after: Some(Duration::from_secs(5)),
+            retry_after: Some(SOON),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, message)
         }
     }
 
     /// The server stops.
     pub fn stopping() -> Self {
-        Self::not_ready("the server is stopping")
+        Self {
+            outcome: "stopped",
+            ..Self::not_ready("the server is stopping")
+        }
+    }
+
+    /// A server that this one asks gave no reply. What it is and why is for whoever runs
+    /// this one.
+    fn behind(error: &ModelError, status: StatusCode, message: &str) -> Self {
+        tracing::warn!("{error}");
+        Self::new(status, SERVER, message)
     }
 
     /// The request took too long.
@@ -94,6 +110,7 @@ impl Refusal {
         );
         Self {
             code: Some("timeout"),
+            outcome: "timed_out",
             ..Self::new(StatusCode::GATEWAY_TIMEOUT, SERVER, message)
         }
     }
@@ -118,12 +135,7 @@ impl Refusal {
 
     /// How a generation that ended so is counted.
     pub fn outcome(&self) -> &'static str {
-        match self.status {
-            StatusCode::TOO_MANY_REQUESTS => "refused",
-            StatusCode::GATEWAY_TIMEOUT => "timed_out",
-            StatusCode::SERVICE_UNAVAILABLE => "stopped",
-            _ => "failed",
-        }
+        self.outcome
     }
 
     /// OpenAI's error object.
@@ -160,6 +172,7 @@ impl From<Full> for Refusal {
         Self {
             code: Some("rate_limit_exceeded"),
             retry_after: Some(full.retry_after),
+            outcome: "refused",
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message)
         }
     }
@@ -177,6 +190,35 @@ impl From<ModelError> for Refusal {
                 Self::param("messages", message).code("context_length_exceeded")
             }
             ModelError::NoSuchTool { .. } => Self::param("tool_choice", message),
+            ModelError::Refused {
+                status: 429 | 503, ..
+            } => Self {
+                retry_after: Some(SOON),
+                ..Self::behind(
+                    &error,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the model is busy; try again later",
+                )
+            },
+            // What is wrong with the request itself, only the model's server knows.
+            ModelError::Refused {
+                status: 400 | 413 | 422,
+                reason,
+                ..
+            } => Self::request(StatusCode::BAD_REQUEST, reason),
+            ModelError::BrokenOff { .. } => Self::behind(
+                &error,
+                StatusCode::BAD_GATEWAY,
+                "the model's reply broke off in the middle",
+            ),
+            ModelError::Refused { .. }
+            | ModelError::Unreachable { .. }
+            | ModelError::OtherFormat { .. }
+            | ModelError::TooSlow { .. } => Self::behind(
+                &error,
+                StatusCode::BAD_GATEWAY,
+                "the model cannot be asked; the log of this server tells why",
+            ),
             error if error.is_input() => Self::request(StatusCode::BAD_REQUEST, message),
             _ => Self::broken(message),
         }
@@ -201,5 +243,59 @@ impl From<Error> for Refusal {
             }
             _ => Self::broken(message),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16) -> ModelError {
+        ModelError::Refused {
+            url: "http://inner:8000/v1".to_owned(),
+            status,
+            reason: "said there".to_owned(),
+            hint: "in glm.toml".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_fails_behind_the_server_is_no_fault_of_the_client_and_names_nothing() {
+        let broken = ModelError::BrokenOff {
+            url: "http://inner:8000/v1".to_owned(),
+            place: "after 5 bytes".to_owned(),
+            reason: "said there".to_owned(),
+        };
+        let unreachable = ModelError::Unreachable {
+            url: "http://inner:8000/v1".to_owned(),
+            reason: "said there".to_owned(),
+            hint: "in glm.toml".to_owned(),
+        };
+        for (error, status) in [
+            (refused(429), 503),
+            (refused(503), 503),
+            (refused(401), 502),
+            (refused(404), 502),
+            (refused(500), 502),
+            (broken, 502),
+            (unreachable, 502),
+        ] {
+            let shown = error.to_string();
+            let refusal = Refusal::from(error);
+            assert_eq!(refusal.status.as_u16(), status, "{shown}");
+            assert_eq!(refusal.kind, SERVER);
+            assert_eq!(refusal.outcome(), "failed");
+            assert_eq!(refusal.retry_after.is_some(), status == 503);
+            for inner in ["inner", "said", "glm.toml"] {
+                assert!(!refusal.message.contains(inner), "{}", refusal.message);
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_models_server_finds_wrong_with_a_request_is_passed_on() {
+        let refusal = Refusal::from(refused(400));
+        assert_eq!(refusal.status, StatusCode::BAD_REQUEST);
+        assert_eq!(refusal.message, "said there");
     }
 }

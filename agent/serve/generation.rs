@@ -5,16 +5,23 @@ use std::{future::Future, time::Instant};
 
 use futures::{StreamExt, stream::BoxStream};
 use glm_agent_model::{Delta, Error};
+use serde_json::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Service, admission::Slot, error::Refusal};
+use super::{
+    Service,
+    admission::Slot,
+    error::Refusal,
+    stream::{Cut, Outlet},
+};
 
 /// The time that a request has, and what it is counted as.
 #[derive(Debug)]
 pub(super) struct Clock {
     service: Service,
     begun: Instant,
-    outcome: &'static str,
+    /// `None` for what was not taken on: a request that is wrong is no generation.
+    outcome: Option<&'static str>,
     has_begun_to_answer: bool,
 }
 
@@ -24,7 +31,7 @@ impl Clock {
         Self {
             service: service.clone(),
             begun: Instant::now(),
-            outcome: "disconnected",
+            outcome: None,
             has_begun_to_answer: false,
         }
     }
@@ -44,6 +51,8 @@ impl Clock {
 
     /// A slot, once it is this request's turn.
     pub async fn enter(&mut self) -> Result<Slot, Refusal> {
+        // Until it has an end, whoever drops it has left.
+        self.outcome = Some("disconnected");
         let admission = std::sync::Arc::clone(&self.service.shared.admission);
         match self.within(admission.enter()).await? {
             Ok(slot) => Ok(slot),
@@ -65,20 +74,27 @@ impl Clock {
 
     /// The answer is complete.
     pub fn finished(&mut self) {
-        self.outcome = "finished";
+        self.outcome = Some("finished");
     }
 
     /// There is none, or no more of it, for this reason.
     pub fn failed(&mut self, refusal: Refusal) -> Refusal {
-        self.outcome = refusal.outcome();
+        self.outcome = Some(refusal.outcome());
         refusal
+    }
+
+    /// Sends a message of the answer, which takes of its time, too.
+    pub async fn send(&mut self, outlet: &Outlet, message: &Value) -> Result<(), Cut> {
+        Ok(self.within(outlet.send(message)).await??)
     }
 }
 
 impl Drop for Clock {
     fn drop(&mut self) {
-        let metrics = &self.service.shared.metrics;
-        metrics.ended(self.outcome, self.begun.elapsed());
+        if let Some(outcome) = self.outcome {
+            let metrics = &self.service.shared.metrics;
+            metrics.ended(outcome, self.begun.elapsed());
+        }
     }
 }
 
@@ -89,7 +105,7 @@ pub(super) struct Generation {
     cancel: CancellationToken,
     _cancelled_when_dropped: DropGuard,
     _slot: Slot,
-    clock: Clock,
+    pub clock: Clock,
 }
 
 type Started = Result<BoxStream<'static, Result<Delta, Error>>, Error>;
@@ -130,6 +146,12 @@ impl Generation {
             Some(_) => self.clock.answers(),
         }
         Ok(delta)
+    }
+
+    /// Lets go of all but the time that is left to send the rest: the next request need
+    /// not wait for this one to be read.
+    pub fn end(self) -> Clock {
+        self.clock
     }
 
     /// There is enough of it: what comes yet is the reply so far.

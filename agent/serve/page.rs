@@ -12,14 +12,16 @@ use axum::{
 };
 
 use super::Service;
+use crate::render::html::BASE;
 
 /// Its parts: where they are, what they are, and what they hold.
-const PARTS: [(&str, &str, &str); 6] = [
+const PARTS: [(&str, &str, &str); 7] = [
     (
         "/",
         "text/html; charset=utf-8",
         include_str!("page/index.html"),
     ),
+    ("/page/base.css", "text/css; charset=utf-8", BASE),
     (
         "/page/style.css",
         "text/css; charset=utf-8",

@@ -29,8 +29,8 @@ use crate::{
 };
 
 /// What the model is good for.
-pub const NOTE: &str = "135 million parameters, to try things out with: simple questions, one \
-    or two tools with plain arguments; for real work use a larger GLM";
+pub const NOTE: &str = "135 million parameters: right in nine of ten everyday calls, knows little \
+    and plans nothing; for real work use a larger GLM";
 
 static ADAPTER: &[u8] = include_bytes!("../smol-glm/adapter.safetensors");
 

@@ -71,6 +71,7 @@ impl Default for LocalOptions {
 /// order in which they were asked for.
 pub struct Local {
     name: String,
+    about: String,
     profile: &'static Profile,
     context_length: usize,
     vocabulary: Arc<Vocabulary>,
@@ -101,6 +102,7 @@ impl Local {
         let positions = checkpoint.context_length;
         Ok(Self {
             name,
+            about: checkpoint.note.clone(),
             profile: checkpoint.profile()?,
             // The engine makes room in whole blocks and never beyond.
             context_length: match positions / BLOCK {
@@ -179,6 +181,10 @@ fn failed(model: &str, reason: String) -> Error {
 impl Engine for Local {
     fn model(&self) -> &str {
         &self.name
+    }
+
+    fn about(&self) -> Option<&str> {
+        Some(self.about.as_str()).filter(|about| !about.is_empty())
     }
 
     fn profile(&self) -> &Profile {

@@ -27,6 +27,7 @@ mod text;
 mod tokens;
 
 use std::{
+    collections::VecDeque,
     hash::Hash,
     sync::Arc,
     time::{Duration, Instant},
@@ -40,7 +41,7 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::{Delta, Engine, Finish, Request, Usage, assemble::Assembler};
-use crate::{Conversation, Error, Message, Profile, parse::Parser, prompt};
+use crate::{Conversation, Error, Message, Profile, parse::Parser};
 use client::Client;
 use events::{Events, Wrong};
 use failure::{Again, Failure};
@@ -50,12 +51,10 @@ use plan::Plan;
 use pool::{Pool, Turn};
 use probe::Found;
 use reply::{InProgress, Reader, State};
-use tokens::Estimate;
+use tokens::{Estimate, Prompt};
 
 /// The first pause between two tries, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(20));
-/// Tokens that an image is counted as: what GLM-4V-9B makes of 1120 × 1120 pixels.
-const IMAGE_TOKENS: usize = 1600;
 
 /// A model that servers run.
 pub struct Remote {
@@ -180,11 +179,6 @@ impl Remote {
         self.found.iter().all(Result::is_ok)
     }
 
-    /// The prompt, as far as its length is told by it.
-    fn prompt_text(&self, conversation: &Conversation) -> String {
-        prompt::to_text(&prompt::render(&self.plan.profile, conversation))
-    }
-
     /// The request, where to, and what reads the reply.
     fn order(&self, request: &Request) -> Result<Order, Error> {
         let Self { plan, options, .. } = self;
@@ -218,30 +212,37 @@ impl Remote {
         )
     }
 
-    /// Has a server begin the reply: the first part of it.
+    /// Has a server begin the reply: its parts up to the first that says something of it.
     async fn begin(&self, order: &Order, turn: &Turn) -> Result<Begun, Failure> {
         let url = address::within(&turn.0.base, order.path);
         let body = Value::Object(order.body.clone());
         let limit = self.client.timeouts.first;
         let begin = async {
             let mut events = self.client.stream(&url, &body).await?;
-            let first = match events.next().await {
-                Some(Ok(first)) => first,
-                Some(Err(Wrong::Format(received))) => {
-                    return Err(Failure::of_format(&url, &received));
+            let mut first = VecDeque::new();
+            loop {
+                let event = match events.next().await {
+                    Some(Ok(event)) => event,
+                    Some(Err(Wrong::Format(received))) => {
+                        return Err(Failure::of_format(&url, &received));
+                    }
+                    Some(Err(Wrong::Broken(reason))) => return Err(lost(&url, reason)),
+                    None => {
+                        return Err(lost(&url, "it ended before it began".to_owned()));
+                    }
+                };
+                if let Some(reason) = failure::error_of(&event) {
+                    return Err(refused(&url, &event, reason));
                 }
-                Some(Err(Wrong::Broken(reason))) => return Err(lost(&url, reason)),
-                None => {
-                    return Err(lost(&url, "it ended before it began".to_owned()));
+                if first.is_empty() && event.get("choices").is_none() {
+                    return Err(Failure::of_format(&url, &event.to_string()));
                 }
-            };
-            if let Some(reason) = failure::error_of(&first) {
-                return Err(refused(&url, &first, reason));
+                let has_begun = reply::says_something(&event);
+                first.push_back(event);
+                if has_begun {
+                    return Ok((events, first));
+                }
             }
-            if first.get("choices").is_none() {
-                return Err(Failure::of_format(&url, &first.to_string()));
-            }
-            Ok((events, first))
         };
         match timeout(limit, begin).await {
             Ok(Ok((events, first))) => Ok(Begun { url, events, first }),
@@ -304,8 +305,11 @@ impl Remote {
             let Some(pause) = pauses.next() else {
                 return Err(error);
             };
-            // With one that is well, there is nothing to wait for.
             let rest = self.pool.shortest_rest(Instant::now());
+            if asked.is_some() && rest > failure::PATIENCE {
+                return Err(error);
+            }
+            // With one that is well, there is nothing to wait for.
             let pause = match asked {
                 _ if rest.is_zero() => Duration::ZERO,
                 Some(wait) => rest.min(wait),
@@ -333,7 +337,7 @@ struct Order {
 struct Begun {
     url: Url,
     events: Events,
-    first: Value,
+    first: VecDeque<Value>,
 }
 
 /// What conversations with the same server have in common: how they begin.
@@ -402,11 +406,8 @@ impl Engine for Remote {
     /// An estimate: the server's tokenizer is not at hand. It is on the safe side until a
     /// reply has told how many tokens its prompt had.
     fn count_tokens(&self, conversation: &Conversation) -> Result<usize, Error> {
-        let images = conversation.messages.iter();
-        let images = images
-            .filter(|message| matches!(message, Message::Image(_)))
-            .count();
-        Ok(self.estimate.of(&self.prompt_text(conversation)) + images * IMAGE_TOKENS)
+        let prompt = Prompt::new(&self.plan.profile, conversation);
+        Ok(usize::try_from(self.estimate.of(&prompt)).unwrap_or(usize::MAX))
     }
 
     fn sees_images(&self) -> Result<(), Error> {
@@ -428,7 +429,7 @@ impl Engine for Remote {
             self.sees_images()?;
         }
         let order = self.order(&request)?;
-        let prompt = self.prompt_text(&request.conversation);
+        let prompt = Prompt::new(&self.plan.profile, &request.conversation);
         let begun = self.begin_somewhere(&order, &request).await?;
         let (reader, deltas) = self.reader(&request, &order.begun);
         let Some((begun, turn)) = begun else {
@@ -453,7 +454,7 @@ impl Engine for Remote {
             between: self.client.timeouts.between,
             prompt,
             estimate: Arc::clone(&self.estimate),
-            first: Some(begun.first),
+            first: begun.first,
             state,
         };
         Ok(reply.stream())

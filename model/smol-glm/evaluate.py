@@ -9,7 +9,6 @@ takes a call, it answers from what the right call returned. Prints a Markdown ta
 
 import argparse
 import json
-import math
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ import generate
 import research
 from adapter import load_merged
 from generate import Call, Exchange
+from measure import table
 from prompt import STOP, Sequence
 
 LIMIT = 1024
@@ -177,13 +177,6 @@ def score_custom(kind: str, wanted: Call, reply: Reply) -> list[tuple[str, bool]
     return out
 
 
-def wilson(right: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion."""
-    z, p = 1.96, right / total
-    middle, half = p + z * z / (2 * total), z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
-
-
 def main() -> None:
     """Print the table; write what went wrong to a file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -219,11 +212,7 @@ def main() -> None:
     print(
         f"{args.conversations} held-out conversations, {len(asked)} replies, {args.dtype}, {time.monotonic() - start:.0f} s\n"
     )
-    print("| measured | right | of | share | 95 % interval |\n|---|---|---|---|---|")
-    for name in sorted(results):
-        right, total = sum(results[name]), len(results[name])
-        low, high = wilson(right, total)
-        print(f"| {name} | {right} | {total} | {right / total:.1%} | {low:.1%} – {high:.1%} |")
+    print(table({name: results[name] for name in sorted(results)}))
 
 
 if __name__ == "__main__":

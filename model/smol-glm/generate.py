@@ -26,7 +26,8 @@ class Call:
 
     name: str
     arguments: dict | str
-    observation: str
+    observation: str | None
+    """None ends the exchange with the call."""
 
 
 @dataclass
@@ -48,6 +49,8 @@ class Conversation:
     tools: list[dict | str]
     system: str | None
     exchanges: list[Exchange]
+    independent: bool = False
+    """Whether every exchange is a first one: none follows another, and none sees another in training."""
 
 
 def from_task(task: tools.Task) -> Exchange:

@@ -42,10 +42,21 @@ class Sequence:
     tokenizer: Tokenizer
     ids: list[int] = field(default_factory=lambda: [GMASK, SOP])
     supervised: list[bool] = field(default_factory=lambda: [False, False])
+    positions: list[int] = field(default_factory=lambda: [0, 1])
+    branches: list[int] = field(default_factory=lambda: [0, 0])
+    """A token sees those of branch 0, which all share, and those of its own branch."""
 
     def push(self, ids: list[int], supervised: bool = False) -> None:
+        first = self.positions[-1] + 1
         self.ids += ids
         self.supervised += [supervised] * len(ids)
+        self.positions += range(first, first + len(ids))
+        self.branches += [self.branches[-1]] * len(ids)
+
+    def cut(self, length: int) -> None:
+        """Forget what comes after the first so many tokens."""
+        for items in (self.ids, self.supervised, self.positions, self.branches):
+            del items[length:]
 
     def piece(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False).ids
@@ -69,7 +80,8 @@ class Sequence:
     def call(self, call: Call) -> None:
         """The model's call, and what it returned."""
         self.push([*self.piece(call.name + "\n"), *self.piece(arguments_text(call.arguments)), OBSERVATION], True)
-        self.push([*self.piece("\n"), *self.piece(call.observation), ASSISTANT])
+        if call.observation is not None:
+            self.push([*self.piece("\n"), *self.piece(call.observation), ASSISTANT])
 
     def answer(self, text: str) -> None:
         self.push([*self.piece("\n"), *self.piece(text), USER], True)
@@ -78,17 +90,35 @@ class Sequence:
         self.ask(exchange.request, first)
         for call in exchange.calls:
             self.call(call)
-        self.answer(exchange.answer)
+        if not exchange.calls or exchange.calls[-1].observation is not None:
+            self.answer(exchange.answer)
+
+    def branch(self, exchange: Exchange, number: int, shared: int) -> None:
+        """An exchange right after the first tokens, which are shared, as if there were no others."""
+        start = len(self.ids)
+        self.exchange(exchange, first=True)
+        self.positions[start:] = range(shared, shared + len(self.ids) - start)
+        self.branches[start:] = [number] * (len(self.ids) - start)
 
 
 def encode(tokenizer: Tokenizer, conversation: Conversation, limit: int) -> Sequence | None:
-    """The conversation up to the last exchange that ends within the limit; None if not even one does."""
+    """The conversation without the exchanges that do not end within the limit; None if not even one does.
+
+    Of independent exchanges the longest may be left out, of others all after the first that is too long.
+    """
     sequence = Sequence(tokenizer)
     sequence.system(conversation)
+    shared, kept = len(sequence.ids), 0
     for index, exchange in enumerate(conversation.exchanges):
         before = len(sequence.ids)
-        sequence.exchange(exchange, index == 0)
+        if conversation.independent:
+            sequence.branch(exchange, index + 1, shared)
+        else:
+            sequence.exchange(exchange, index == 0)
         if len(sequence.ids) > limit:
-            del sequence.ids[before:], sequence.supervised[before:]
-            return sequence if index else None
-    return sequence
+            sequence.cut(before)
+            if not conversation.independent:
+                break
+        else:
+            kept += 1
+    return sequence if kept else None

@@ -8,7 +8,8 @@ position in the data is the step. The learning rate is constant after a warm-up 
 STATE_DIR/snapshots, for average.py.
 
 A later stage starts from an adapter (`--from`), in a state folder of its own, and may mix in the conversations of apis.py and
-the long ones of research.py: `--research 0.6` makes that share of the conversations, for rows of `--length 1024`.
+the long ones of research.py: `--research 0.6` makes that share of the conversations, for rows of `--length 1024`. First requests of one
+set of tools share its tokens in a row and do not see each other (`Sequence.branch`).
 """
 
 import argparse
@@ -68,11 +69,24 @@ class Mixture:
         return conversation(number, held=False)
 
 
-def batch(tokenizer: Tokenizer, index: int, length: int, mixture: Mixture) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Token ids, positions and conversation numbers ([rows, length]), and a mask of the tokens to learn."""
-    rows = TOKENS // length
-    ids, positions = torch.zeros(rows, length, dtype=torch.long), torch.zeros(rows, length, dtype=torch.long)
-    segments, learn = torch.full((rows, length), -1), torch.zeros(rows, length, dtype=torch.bool)
+@dataclass(frozen=True)
+class Batch:
+    """Conversations packed into rows; all tensors are [rows, length]."""
+
+    ids: Tensor
+    positions: Tensor
+    segments: Tensor
+    """The conversation of each token; -1 where there is none."""
+    branches: Tensor
+    learn: Tensor
+    """Whether the token is learned."""
+
+
+def batch(tokenizer: Tokenizer, index: int, length: int, mixture: Mixture) -> Batch:
+    """The batch of this number."""
+    shape = (TOKENS // length, length)
+    ids, positions, branches = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
+    segments, learn = torch.full(shape, -1), torch.zeros(shape, dtype=torch.bool)
     row, used = 0, 0
     for number in range(index * CANDIDATES, (index + 1) * CANDIDATES):
         sequence = encode(tokenizer, mixture.conversation(number), length - used)
@@ -80,21 +94,23 @@ def batch(tokenizer: Tokenizer, index: int, length: int, mixture: Mixture) -> tu
             continue
         span = slice(used, used + len(sequence.ids))
         ids[row, span] = torch.tensor(sequence.ids)
-        positions[row, span] = torch.arange(len(sequence.ids))
+        positions[row, span] = torch.tensor(sequence.positions)
+        branches[row, span] = torch.tensor(sequence.branches)
         segments[row, span] = number
         learn[row, span] = torch.tensor(sequence.supervised)
         used = span.stop
         if used > length - SHORTEST:
             row, used = row + 1, 0
-            if row == rows:
+            if row == shape[0]:
                 break
-    return ids, positions, segments, learn
+    return Batch(ids, positions, segments, branches, learn)
 
 
-def attention_mask(segments: Tensor) -> Tensor:
-    """Additive mask [rows, 1, length, length]: a token sees itself and what is before it in its own conversation."""
+def attention_mask(segments: Tensor, branches: Tensor) -> Tensor:
+    """Additive mask [rows, 1, length, length]: a token sees itself and what is before it in its conversation and branch."""
     length = segments.shape[1]
     same = segments.unsqueeze(2) == segments.unsqueeze(1)
+    same &= (branches.unsqueeze(1) == 0) | (branches.unsqueeze(2) == branches.unsqueeze(1))
     allowed = (same & torch.ones(length, length, dtype=torch.bool).tril()).unsqueeze(1)
     return torch.zeros(allowed.shape, dtype=torch.bfloat16).masked_fill(~allowed, torch.finfo(torch.bfloat16).min)
 
@@ -159,27 +175,27 @@ def train(rank: int, args: argparse.Namespace) -> None:
     saved_at = time.monotonic()
     while step < args.steps:
         start = time.monotonic()
-        ids, positions, segments, learn = batch(tokenizer, step * args.processes + rank, args.length, mixture)
+        data = batch(tokenizer, step * args.processes + rank, args.length, mixture)
         for group in optimizer.param_groups:
             group["lr"] = rate(step, args)
         total = 0.0
-        for row in range(len(ids)):
+        for row in range(len(data.ids)):
             here = slice(row, row + 1)
-            mask = attention_mask(segments[here])
+            mask = attention_mask(data.segments[here], data.branches[here])
             hidden = model.model(
-                input_ids=ids[here], position_ids=positions[here], attention_mask=mask, use_cache=False
+                input_ids=data.ids[here], position_ids=data.positions[here], attention_mask=mask, use_cache=False
             ).last_hidden_state
             # The head is the largest matrix and few tokens are learned: it is applied only where the next one is.
-            targets = learn[here, 1:]
+            targets = data.learn[here, 1:]
             logits = model.model.embed_tokens.logits(hidden[:, :-1][targets])
-            loss = F.cross_entropy(logits, ids[here, 1:][targets], reduction="sum") / learn[:, 1:].sum()
+            loss = F.cross_entropy(logits, data.ids[here, 1:][targets], reduction="sum") / data.learn[:, 1:].sum()
             loss.backward()
             total += loss.item()
         average_gradients(parameters, args.processes)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        totals = torch.tensor([total, float((segments >= 0).sum()), float(learn.sum())], dtype=torch.float64)
+        totals = torch.tensor([total, float((data.segments >= 0).sum()), float(data.learn.sum())], dtype=torch.float64)
         dist.all_reduce(totals)
         step, tokens, seconds = step + 1, tokens + int(totals[1]), seconds + time.monotonic() - start
         if rank == 0:

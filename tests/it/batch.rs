@@ -123,6 +123,9 @@ fn every_task_gets_a_result_of_its_own_kind() {
     let engine = glm.script(&["add\n{\"a\": 2, \"b\": 3}", "\nThe sum is 5."]);
     let output = glm.run(&batch(&engine, &["--json"]));
     assert_eq!(output.code, Some(4), "{output:?}");
+    let hint = "hint: `glm session resume SESSION` goes on with a task that waits, and \
+                --retry-failed then takes its result\n";
+    assert!(output.stderr.ends_with(hint), "{output:?}");
     insta::assert_json_snapshot!(stable(results(&glm)));
     let summary: Value = serde_json::from_str(&output.stdout).unwrap();
     let counts = ["tasks", "answered", "limited", "waiting", "failed", "left"].map(|k| &summary[k]);

@@ -223,6 +223,12 @@ fn what_cannot_be_is_told() {
     fs::create_dir(&empty).unwrap();
     glm.file("replies.txt", "{\"id\": \"simple_python_9\"}\n");
     glm.file("broken.txt", "{\"id\": 1}\n");
+    fs::copy(
+        glm.folder().join("replies.jsonl"),
+        glm.folder().join("others.jsonl"),
+    )
+    .unwrap();
+    let elsewhere = engine.replace("replies.jsonl", "others.jsonl");
     let other = ["--data", &data, "--other-data", "--engine", &engine];
     let with = |more: &[&'static str]| [&other, more].concat();
     glm.run(&[&["eval", "bfcl"], with(&["--out", "out"]).as_slice()].concat());
@@ -232,6 +238,7 @@ fn what_cannot_be_is_told() {
         told(&["--categories", "simple"]),
         told(&["--categories", "memory_kv,multiple"]),
         told(&with(&["--out", "out", "--temperature", "1"])),
+        told(&[&other[..4], &[elsewhere.as_str(), "--out", "out"]].concat()),
         told(&with(&["--no-constraint"])),
         told(&with(&["--score", "replies.txt"])),
         told(&with(&["--score", "broken.txt"])),
@@ -249,6 +256,9 @@ fn replies_of_others_are_judged() {
         json!({"id": "simple_python_1", "calls": []}),
         json!({"id": "irrelevance_0", "raw": "Lima.", "calls": []}),
         json!({"id": "live_simple_0-0-0", "raw": ADD}),
+        // A line of results: nothing was said, which is not to say the right thing.
+        json!({"id": "irrelevance_1", "calls": [],
+            "error": {"kind": "reply:engine_failed", "message": "it is gone"}}),
     ];
     let lines: String = replies.iter().map(|line| format!("{line}\n")).collect();
     glm.file("others.jsonl", &lines);
@@ -274,17 +284,20 @@ fn replies_of_others_are_judged() {
         };
         results.iter().map(verdict).collect()
     };
-    let named = |verdicts: [bool; 4]| -> Vec<(String, bool)> {
+    let named = |verdicts: [bool; 5]| -> Vec<(String, bool)> {
         let ids = replies
             .iter()
             .map(|reply| reply["id"].as_str().unwrap().to_owned());
         ids.zip(verdicts).collect()
     };
     insta::assert_snapshot!("bfcl_score", score(&[]));
-    assert_eq!(verdicts("bfcl-others"), named([true, false, true, false]));
+    assert_eq!(
+        verdicts("bfcl-others"),
+        named([true, false, true, false, false])
+    );
     // Read here, a reply without a text has no call.
     score(&["--profile", "glm4", "--out", "read"]);
-    assert_eq!(verdicts("read"), named([false, false, true, true]));
+    assert_eq!(verdicts("read"), named([false, false, true, true, false]));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use glm_agent::{
     Agent,
-    batch::{Leased, Queue, Status, Task, TaskResult, Worker},
+    batch::{Leased, Queue, Results, Status, Task, TaskResult, Worker},
     engine::Scripted,
 };
 use serde_json::json;
@@ -193,7 +193,7 @@ fn workers_and_the_server_die_at_random_and_nothing_is_lost_or_doubled() {
 async fn queue_of_one(server: &Postgres) -> Queue {
     let queue = Queue::open(&server.url()).await.unwrap();
     queue
-        .add("b", &[(Task::new("a", "Hi"), false)])
+        .add("b", &[Task::new("a", "Hi")], false)
         .await
         .unwrap();
     queue
@@ -250,12 +250,43 @@ async fn a_task_that_is_given_back_is_anybodys() {
     let second = lease(&queue, 60).await.unwrap();
     assert_eq!(second.begun, 1);
     assert_ne!(second.lease, first.lease);
-    // What is there stays as it is.
-    queue
-        .add("b", &[(Task::new("a", "Ho"), false)])
-        .await
-        .unwrap();
+    // What somebody has begun stays as it is, and all else is as it was added last.
+    let changed = [Task::new("a", "Ho")];
+    queue.add("b", &changed, false).await.unwrap();
     assert_eq!(queue.left().await.unwrap(), 1);
+    queue.release(&second).await.unwrap();
+    let third = lease(&queue, 60).await.unwrap();
+    assert_eq!(third.task.task, "Hi");
+    queue.release(&third).await.unwrap();
+    queue.add("b", &changed, true).await.unwrap();
+    let last = lease(&queue, 60).await.unwrap();
+    assert_eq!((last.task.task.as_str(), last.anew), ("Ho", true));
+}
+
+#[tokio::test]
+async fn a_result_of_a_task_that_was_taken_out_is_kept_and_not_counted() {
+    let (server, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("results.jsonl");
+    let mut results = Results::open(&file, false).unwrap();
+    let batch = results.batch().to_owned();
+    let queue = Queue::open(&server.url()).await.unwrap();
+    let (gone, task) = (Task::new("gone", "Hi"), Task::new("a", "Hi"));
+    let tasks = [gone, task.clone()];
+    queue.add(&batch, &tasks, false).await.unwrap();
+    for leased in queue.lease("w", 8, Duration::from_secs(60)).await.unwrap() {
+        let result = TaskResult {
+            id: leased.task.id.clone(),
+            batch: batch.clone(),
+            ..answered("w")
+        };
+        assert!(queue.finish(&leased, &result).await.unwrap());
+    }
+    let stop = Default::default();
+    let summary = queue.run(vec![task], &mut results, &(), &stop).await;
+    let summary = summary.unwrap();
+    assert_eq!((summary.tasks, summary.answered, summary.left), (1, 1, 0));
+    assert!(results.get("gone").is_some());
+    assert_eq!(server.sql("SELECT count(*) FROM glm_agent.tasks"), "0\n");
 }
 
 #[tokio::test]

@@ -159,6 +159,29 @@ async fn after_the_last_attempt_the_task_has_failed_until_it_is_asked_for_again(
 }
 
 #[tokio::test]
+async fn a_task_that_is_done_again_has_its_retries_again() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let (agent, _) = agent(root, Unreliable::new(5, &["\nHello."]), true);
+    let tasks = || vec![Task::new("a", "Hi")];
+    assert_eq!(run(root, &agent, false, tasks()).await.failed, 1);
+    assert_eq!(run(root, &agent, true, tasks()).await.answered, 1);
+    assert_eq!(results(root).remove(0).attempts, 6);
+}
+
+#[tokio::test]
+async fn a_task_is_done_again_also_when_that_was_cut_off() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let (agent, _) = agent(root, Unreliable::new(3, &["\nHello."]), true);
+    let tasks = || vec![Task::new("a", "Hi")];
+    assert_eq!(run(root, &agent, false, tasks()).await.failed, 1);
+    // The program ends when the old result is gone, and no new one is there.
+    drop(Results::open(&root.join("results.jsonl"), true).unwrap());
+    assert_eq!(run(root, &agent, true, tasks()).await.answered, 1);
+}
+
+#[tokio::test]
 async fn a_result_that_was_not_written_is_taken_from_the_sessions_log() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path();

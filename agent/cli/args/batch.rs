@@ -53,7 +53,10 @@ pub struct BatchArgs {
     #[arg(long, value_parser = money, value_name = "AMOUNT")]
     pub batch_cost: Option<f64>,
 
-    /// Do tasks again whose results say that they failed or wait for somebody
+    /// Do tasks again whose results say that they failed
+    ///
+    /// One that waits for somebody is not done again: once `glm session resume SESSION` has gone on
+    /// with it, this takes its result from there.
     #[arg(long)]
     pub retry_failed: bool,
 

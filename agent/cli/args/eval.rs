@@ -91,6 +91,27 @@ pub struct BfclArgs {
 #[derive(Debug, Clone)]
 pub struct ModelArgs(pub AgentArgs);
 
+impl ModelArgs {
+    /// Whether the model runs in this process: only there can replies be held to schemas,
+    /// and weights be rounded.
+    pub fn is_local(&self) -> bool {
+        self.0.engine == ["local"]
+    }
+
+    /// The type to which weights are rounded at load, if they are.
+    #[cfg(feature = "local")]
+    pub fn quantize(&self) -> Option<String> {
+        let to = self.0.quantize.filter(|_| self.is_local());
+        to.map(|to| to.to_string())
+    }
+
+    /// The type to which weights are rounded at load, if they are.
+    #[cfg(not(feature = "local"))]
+    pub fn quantize(&self) -> Option<String> {
+        None
+    }
+}
+
 /// Their ids.
 const KEPT: [&str; 6] = [
     "model",

@@ -37,13 +37,8 @@ pub async fn serve(args: ServeArgs, settings: &Settings) -> Result<u8, Failure> 
     announce(&listener, "/")?;
     let loading = load(&args, settings, &service);
     let served = service.run(listener, stop.clone());
-    let served = async {
-        let served = served.await;
-        // A model that is being loaded is no longer needed.
-        stop.cancel();
-        served
-    };
     let load = async {
+        // When it is told to stop, a model that is being loaded is no longer needed.
         stop.run_until_cancelled(loading)
             .await
             .unwrap_or(Ok(vec![]))
@@ -55,11 +50,10 @@ pub async fn serve(args: ServeArgs, settings: &Settings) -> Result<u8, Failure> 
         }
         loaded
     };
-    let (loaded, served) = tokio::join!(load, served);
+    let (loaded, ()) = tokio::join!(load, served);
     signal.abort();
     let servers = loaded?;
     servers::close(servers).await;
-    served?;
     Ok(exit::ANSWERED)
 }
 

@@ -1,4 +1,6 @@
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::*;
 

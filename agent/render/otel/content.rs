@@ -45,7 +45,7 @@ pub(super) fn input(events: &[Event], chars: usize, written: usize) -> String {
                     of("user", vec![part])
                 }
                 Message::Assistant { segments } => {
-                    let parts = parts(segments, number);
+                    let parts = parts(segments, Some(number));
                     number += calls(segments);
                     of("assistant", parts)
                 }
@@ -60,8 +60,8 @@ pub(super) fn input(events: &[Event], chars: usize, written: usize) -> String {
     Value::from(messages).to_string()
 }
 
-/// A reply, which has `written` calls behind it.
-pub(super) fn output(segments: &[Segment], finish: &str, written: usize) -> String {
+/// A reply, which has `written` calls behind it; without a number, its own do not count.
+pub(super) fn output(segments: &[Segment], finish: &str, written: Option<usize>) -> String {
     let parts = parts(segments, written);
     json!([{"role": "assistant", "parts": parts, "finish_reason": finish}]).to_string()
 }
@@ -88,16 +88,16 @@ fn text(words: &str) -> Value {
     json!({"type": "text", "content": words})
 }
 
-/// A reply's parts; calls are named as the log names them.
-fn parts(segments: &[Segment], mut written: usize) -> Vec<Value> {
+/// A reply's parts; calls are named as the log names them, if it does.
+fn parts(segments: &[Segment], mut written: Option<usize>) -> Vec<Value> {
     let part = |segment: &Segment| match segment {
         Segment::Text { text: words } => text(words),
         Segment::Reasoning { text } => json!({"type": "reasoning", "content": text}),
         Segment::Call(call) => {
-            written += 1;
+            written = written.map(|count| count + 1);
             json!({
                 "type": "tool_call",
-                "id": format!("call_{written}"),
+                "id": written.map(|number| format!("call_{number}")),
                 "name": call.name,
                 "arguments": call.arguments,
             })

@@ -4,12 +4,9 @@ use glm_agent_model::Delta;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{
-    super::{chat::Envelope, words::Words},
-    request::AgentRequest,
-};
+use super::super::{chat::Envelope, words::Words};
 use crate::{
-    Event, EventKind, Observer, Run,
+    Event, EventKind, Observer, Run, StopReason,
     citation::{Citing, Piece, Source},
     event::CallId,
 };
@@ -26,9 +23,10 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Watches a run in a session of which `past` has happened.
+    /// Watches a run in a session of which `past` has happened. Whether its answer
+    /// `has_form` tells if words can be shown as they come.
     pub fn new(
-        request: &AgentRequest,
+        has_form: bool,
         envelope: &Envelope,
         out: UnboundedSender<Value>,
         past: &[Event],
@@ -41,7 +39,7 @@ impl Watch {
             words: Words::of_answer(Vec::new()),
             citing,
             numbers: Numbers::default(),
-            holds: request.answer_schema.is_some(),
+            holds: has_form,
         }
     }
 
@@ -136,7 +134,17 @@ fn told(event: &Event) -> Option<Value> {
         | EventKind::Resumed => return None,
     }
     let mut told = serde_json::to_value(event).ok()?;
-    told.as_object_mut()?.shift_remove("replay");
+    let fields = told.as_object_mut()?;
+    fields.shift_remove("replay");
+    if let EventKind::RunEnded {
+        reason: StopReason::Failed,
+        ..
+    } = &event.kind
+    {
+        // It may name what is behind this server. The error that follows tells what is
+        // for clients.
+        fields.shift_remove("error");
+    }
     Some(told)
 }
 
@@ -205,5 +213,42 @@ impl Numbers {
             }))
         };
         self.marks.iter().filter_map(annotation).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use glm_agent_model::Usage;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn why_a_run_failed_is_not_told_in_the_words_of_the_log() {
+        let ended = |reason| {
+            let kind = EventKind::RunEnded {
+                answer: String::new(),
+                reason,
+                error: Some("cannot reach http://inner".to_owned()),
+                usage: Usage::default(),
+                cost: None,
+                steps: 1,
+                pending: Vec::new(),
+                sources: Vec::new(),
+                unknown_marks: Vec::new(),
+                session: "s".to_owned(),
+            };
+            let event = Event {
+                seq: 0,
+                time: Timestamp::UNIX_EPOCH,
+                kind,
+            };
+            told(&event).unwrap()
+        };
+        assert!(ended(StopReason::Failed).get("error").is_none());
+        // What consent is needed for is the client's affair.
+        let waits = ended(StopReason::ApprovalNeeded);
+        assert!(waits.get("error").is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! A model's reply in OpenAI's form.
 
-use glm_agent_model::{Delta, Finish, Reply, Segment, ToolCall, ToolChoice, Usage};
+use glm_agent_model::{Delta, Finish, Profile, Reply, Segment, ToolCall, ToolChoice, Usage};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -98,15 +98,19 @@ pub(super) struct Turn {
     one_call: bool,
     /// The client wants words only.
     no_calls: bool,
+    /// What a model writes is text. Of one whose prompts a server makes, nobody but that
+    /// server sees it.
+    writes_text: bool,
     begun_calls: usize,
 }
 
 impl Turn {
-    pub fn new(request: &ChatRequest) -> Self {
+    pub fn new(request: &ChatRequest, profile: &Profile) -> Self {
         Self {
             words: Words::of_answer(request.common.stop.clone()),
             one_call: request.one_call,
             no_calls: request.tool_choice == ToolChoice::None,
+            writes_text: profile.name() != Profile::chat().name(),
             begun_calls: 0,
         }
     }
@@ -144,13 +148,15 @@ impl Turn {
         if self.one_call {
             calls.truncate(1);
         }
+        let mut is_left_out = !reply.errors.is_empty();
         if self.no_calls {
+            is_left_out |= !calls.is_empty();
             calls.clear();
         }
         let words = answer_of(&reply.segments);
-        let is_read = !calls.is_empty() || !words.is_empty() || !rest.is_empty();
-        if !is_read && reply.finish == Finish::Stop {
-            // What could not be read as a call is worth more than nothing.
+        let is_empty = calls.is_empty() && words.is_empty() && rest.is_empty();
+        if is_empty && is_left_out && self.writes_text && reply.finish == Finish::Stop {
+            // What is no answer, or could not be read, is worth more than nothing.
             rest = written(&reply.raw);
         }
         let errors = match reply.finish {
@@ -273,6 +279,7 @@ mod tests {
             words: Words::of_answer(vec!["END".to_owned()]),
             one_call,
             no_calls,
+            writes_text: true,
             begun_calls: 0,
         }
     }
@@ -358,14 +365,27 @@ mod tests {
 
     #[test]
     fn calls_that_are_not_wanted_are_words() {
-        let called = reply(
-            vec![call(1)],
-            "f\n{\"n\": 1}<|observation|>",
-            &[],
-            Finish::Stop,
-        );
-        let ending = turn(false, true).finish(called);
+        let called = || {
+            let raw = "f\n{\"n\": 1}<|observation|>";
+            reply(vec![call(1)], raw, &[], Finish::Stop)
+        };
+        let ending = turn(false, true).finish(called());
         assert_eq!(ending.rest, "f\n{\"n\": 1}");
         assert_eq!((ending.calls.len(), ending.finish), (0, "stop"));
+        // A server's own form of a message is none.
+        let mut turn = turn(false, true);
+        turn.writes_text = false;
+        assert_eq!(turn.finish(called()).rest, "");
+    }
+
+    #[test]
+    fn thoughts_alone_are_no_answer() {
+        let text = "Hm.".to_owned();
+        let thoughts = vec![Segment::Reasoning { text }];
+        for segments in [thoughts, vec![]] {
+            let silent = reply(segments, "<think>Hm.</think>", &[], Finish::Stop);
+            let ending = turn(false, false).finish(silent);
+            assert_eq!((ending.rest.as_str(), ending.finish), ("", "stop"));
+        }
     }
 }

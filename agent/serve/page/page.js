@@ -54,7 +54,10 @@ class Answer {
   all = "";
 
   constructor() {
-    const showFile = async (name) => URL.createObjectURL(await server.file(chat.session, name));
+    const showFile = async (name) => {
+      if (!chat.session) throw new Error("this server keeps no files");
+      return URL.createObjectURL(await server.file(chat.session, name));
+    };
     this.#calls = new Calls(this.#root, showFile);
     at("log").append(this.#root);
   }
@@ -142,7 +145,7 @@ async function ask(words) {
   mine.answering = stop;
   mine.messages.push({ role: "user", content: words });
   show();
-  // An agent's session remembers what was said before.
+  // An agent's session remembers what was said before, if it is kept.
   const messages = mine.session ? mine.messages.slice(-1) : mine.messages;
   try {
     // Somebody may be faster than the page.

@@ -337,6 +337,13 @@ async fn computed(local: &Local, prompt: Vec<u32>) -> usize {
 }
 
 #[tokio::test]
+async fn the_default_model_says_what_it_is_good_for() {
+    let local = smol_glm().await;
+    let about = local.about().unwrap();
+    assert!(about.starts_with("135 million parameters"), "{about}");
+}
+
+#[tokio::test]
 async fn a_turn_computes_what_is_new_and_no_more() {
     let local = smol_glm().await;
     let schema = json!({

@@ -10,7 +10,11 @@ use reqwest::{
 use serde_json::Value;
 use tokio::time::{Duration, timeout};
 
-use super::{Key, RemoteOptions, Timeouts, address, events::Events, failure::Failure};
+use super::{
+    Key, RemoteOptions, Timeouts, address,
+    events::{Events, is_of_reply},
+    failure::Failure,
+};
 use crate::Error;
 
 /// Bytes of an answer that is read as a whole.
@@ -124,7 +128,7 @@ impl Client {
             let response = request.send().await;
             let response = response.map_err(|error| Failure::of_send(url, &error))?;
             let status = response.status().as_u16();
-            let text = self.text(response).await;
+            let text = text(response).await;
             Ok(Answer { status, text })
         };
         match timeout(GLANCE, whole).await {
@@ -149,9 +153,9 @@ impl Client {
         let status = response.status();
         if !status.is_success() {
             let headers = response.headers().clone();
-            let text = timeout(GLANCE, self.text(response)).await;
-            let text = text.unwrap_or_default();
-            return Err(Failure::of_status(url, status, &headers, &text));
+            let said = timeout(GLANCE, text(response)).await;
+            let said = self.redact(&said.unwrap_or_default());
+            return Err(Failure::of_status(url, status, &headers, &said));
         }
         let kind = response.headers().get(CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -160,26 +164,29 @@ impl Client {
             return Ok(Events::new(self.clone(), response));
         }
         // Some answer in one piece, whatever they are asked for.
-        let text = timeout(self.timeouts.first, self.text(response)).await;
-        let text = text.unwrap_or_default();
-        match serde_json::from_str::<Value>(&text) {
-            Ok(whole) if whole.get("choices").is_some() || whole.get("error").is_some() => {
-                Ok(Events::whole(whole))
-            }
-            _ => Err(Failure::of_format(url, &text)),
+        let said = timeout(self.timeouts.first, text(response)).await;
+        let said = said.unwrap_or_default();
+        match serde_json::from_str(&said) {
+            Ok(whole) if is_of_reply(&whole) => return Ok(Events::whole(whole)),
+            _ => {}
+        }
+        let said = self.redact(&said);
+        match serde_json::from_str::<Value>(&said) {
+            Ok(whole) if whole.get("error").is_some() => Ok(Events::whole(whole)),
+            _ => Err(Failure::of_format(url, &said)),
         }
     }
+}
 
-    /// The beginning of a text, without keys.
-    async fn text(&self, response: Response) -> String {
-        let mut bytes = Vec::new();
-        let mut parts = response.bytes_stream();
-        while let Some(Ok(part)) = parts.next().await {
-            bytes.extend_from_slice(&part);
-            if bytes.len() > LARGEST {
-                break;
-            }
+/// The beginning of a text.
+async fn text(response: Response) -> String {
+    let mut bytes = Vec::new();
+    let mut parts = response.bytes_stream();
+    while let Some(Ok(part)) = parts.next().await {
+        bytes.extend_from_slice(&part);
+        if bytes.len() > LARGEST {
+            break;
         }
-        self.redact(&String::from_utf8_lossy(&bytes))
     }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -37,7 +37,7 @@ impl Events {
             Ok::<_, String>(part)
         });
         let events = bytes.eventsource().map(move |event| match event {
-            Ok(event) => Part::of(&client.redact(&event.data)),
+            Ok(event) => Part::of(&event.data, &client),
             Err(EventStreamError::Transport(reason)) => Part::Wrong(Wrong::Broken(reason)),
             Err(error) => Part::Wrong(Wrong::Format(error.to_string())),
         });
@@ -69,6 +69,11 @@ impl Events {
     }
 }
 
+/// Whether it is what a model wrote, which stays as it is, even if a key is a word of it.
+pub fn is_of_reply(value: &Value) -> bool {
+    value.get("choices").is_some() && failure::error_of(value).is_none()
+}
+
 enum Part {
     Event(Value),
     Wrong(Wrong),
@@ -78,14 +83,22 @@ enum Part {
 }
 
 impl Part {
-    fn of(data: &str) -> Self {
+    fn of(data: &str, client: &Client) -> Self {
         match data.trim() {
             "" => Self::Nothing,
             DONE => Self::Done,
             data => match serde_json::from_str(data) {
-                Ok(value @ Value::Object(_)) => Self::Event(value),
-                _ => Self::Wrong(Wrong::Format(failure::shortened(data))),
+                Ok(value) if is_of_reply(&value) => Self::Event(value),
+                _ => Self::amiss(&client.redact(data)),
             },
+        }
+    }
+
+    /// What an error may show, and so has no keys in it.
+    fn amiss(data: &str) -> Self {
+        match serde_json::from_str(data) {
+            Ok(value @ Value::Object(_)) => Self::Event(value),
+            _ => Self::Wrong(Wrong::Format(failure::shortened(data))),
         }
     }
 }
@@ -93,5 +106,36 @@ impl Part {
 impl std::fmt::Debug for Events {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Events")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::engine::remote::{Key, RemoteOptions};
+
+    #[test]
+    fn keys_are_hidden_in_what_goes_wrong_and_in_no_reply() {
+        let options = RemoteOptions {
+            key: Some(Key::new("ollama")),
+            ..RemoteOptions::new(["http://a"])
+        };
+        let client = Client::new(&options, &[]).unwrap();
+        let read = |data: &str| match Part::of(data, &client) {
+            Part::Event(value) => value.to_string(),
+            Part::Wrong(Wrong::Format(text)) => text,
+            _ => String::new(),
+        };
+        let reply = r#"{"choices":[{"text":"import ollama"}]}"#;
+        assert_eq!(read(reply), reply);
+        for wrong in [
+            r#"{"error":{"message":"no ollama"}}"#,
+            r#"{"choices":[],"error":"no ollama"}"#,
+            r#"{"result":"ollama"}"#,
+            "ollama is no key",
+        ] {
+            assert_eq!(read(wrong), wrong.replace("ollama", "[key]"));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with one request, and whether another try can do harm.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
 use reqwest::{StatusCode, header::HeaderMap};
@@ -10,8 +10,8 @@ use crate::Error;
 
 /// Characters of an answer that an error shows.
 const SHOWN: usize = 300;
-/// The longest wait that a server may ask for; who asks for a longer one has refused.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest wait for a server that says when to come back.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request that failed before anything of a reply was handed out.
 #[derive(Debug)]
@@ -62,11 +62,7 @@ impl Failure {
     pub fn of_status(url: &Url, status: StatusCode, headers: &HeaderMap, body: &str) -> Self {
         let wait = retry_after(headers);
         let again = match status.as_u16() {
-            429 | 503 => match wait {
-                Some(wait) if wait > PATIENCE => Again::Never,
-                Some(wait) => Again::After(wait),
-                None => Again::Later,
-            },
+            429 | 503 => wait.map_or(Again::Later, Again::After),
             408 | 425 | 500 | 502 | 504 => Again::Later,
             _ => Again::Never,
         };
@@ -76,10 +72,10 @@ impl Failure {
                 "does it need a key, or another one? Name where it is in glm.toml below [remote], as key_env or key_file".to_owned()
             }
             404 => "is it the address of an OpenAI-compatible API, and does it have this model?".to_owned(),
-            429 | 503 if again == Again::Never => {
-                format!("it asks to wait for {} s", wait.unwrap_or_default().as_secs())
-            }
-            429 | 503 => "it is busy; try again later, or name more servers".to_owned(),
+            429 | 503 => match wait.filter(|wait| *wait > PATIENCE) {
+                Some(wait) => format!("it asks to wait for {} s", wait.as_secs()),
+                None => "it is busy; try again later, or name more servers".to_owned(),
+            },
             300..=399 => match headers.get("location").and_then(|to| to.to_str().ok()) {
                 Some(to) => format!("it leads to {}; name that address if it is right", place(url, to)),
                 None => "name the address that it leads to".to_owned(),
@@ -184,11 +180,17 @@ fn is_about_length(reason: &str) -> bool {
     .any(|part| reason.contains(part))
 }
 
-/// What the header says in seconds. A date is as good as nothing: clocks differ.
+/// What the header says: seconds, or a date (RFC 9110, 10.2.3). Clocks differ, so a
+/// date counts from the one at which the server says it answered.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("retry-after")?.to_str().ok()?.trim();
-    let seconds: f64 = text.parse().ok()?;
-    Duration::try_from_secs_f64(seconds.max(0.0)).ok()
+    let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
+    let wait = text("retry-after")?;
+    if let Ok(seconds) = wait.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds.max(0.0)).ok();
+    }
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    let answered = text("date").and_then(date).unwrap_or_else(SystemTime::now);
+    Some(date(wait)?.duration_since(answered).unwrap_or_default())
 }
 
 /// Where a redirection leads, without what may be secret in it.
@@ -247,7 +249,7 @@ mod tests {
             (429, Some("1"), second),
             (503, Some("1"), second),
             (429, None, Again::Later),
-            (429, Some("3600"), Again::Never),
+            (429, Some("3600"), Again::After(Duration::from_secs(3600))),
             (500, None, Again::Later),
             (502, None, Again::Later),
             (400, None, Again::Never),
@@ -257,6 +259,20 @@ mod tests {
         ] {
             assert_eq!(failure(status, wait, "").again, again, "{status} {wait:?}");
         }
+    }
+
+    #[test]
+    fn a_date_counts_from_the_time_of_the_answer() {
+        let wait = |answered: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("date", answered.parse().unwrap());
+            let until = "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap();
+            headers.insert("retry-after", until);
+            retry_after(&headers)
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:30 GMT"), seconds(7));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:00 GMT"), seconds(0));
     }
 
     #[test]

@@ -13,8 +13,9 @@ use reqwest::Url;
 
 /// How long a server rests that failed once; twice as long each further time.
 const REST: Duration = Duration::from_secs(2);
-/// The longest rest.
+/// The longest rest, and the longest that a server is given which asks for one.
 const LONGEST_REST: Duration = Duration::from_secs(120);
+const LONGEST_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The servers.
 #[derive(Debug)]
@@ -101,6 +102,7 @@ impl Endpoint {
         let doublings = health.failures.min(16);
         health.failures += 1;
         let rest = REST.saturating_mul(1 << doublings).min(LONGEST_REST);
+        let asked = asked.map(|asked| asked.min(LONGEST_ASKED));
         health.rests_until = Some(now + asked.unwrap_or(rest));
     }
 
@@ -154,6 +156,13 @@ mod tests {
         failing.failed(None, now);
         now += Duration::from_secs(2);
         assert_eq!(host(&pool.choose(&"a", now).unwrap()), home);
+    }
+
+    #[test]
+    fn no_server_is_left_alone_for_ever() {
+        let (pool, now) = (pool(1), Instant::now());
+        pool.0[0].failed(Some(Duration::MAX), now);
+        assert_eq!(pool.shortest_rest(now), LONGEST_ASKED);
     }
 
     #[test]

@@ -89,12 +89,13 @@ async fn models(client: &Client, base: &Url) -> Result<Value, Failure> {
     if !(200..300).contains(&answer.status) {
         let status = reqwest::StatusCode::from_u16(answer.status).unwrap_or_default();
         let none = reqwest::header::HeaderMap::new();
-        return Err(Failure::of_status(&url, status, &none, &answer.text));
+        let said = client.redact(&answer.text);
+        return Err(Failure::of_status(&url, status, &none, &said));
     }
     let list = answer
         .json()
         .filter(|list| list.get("data").is_some_and(Value::is_array));
-    list.ok_or_else(|| Failure::of_format(&url, &answer.text))
+    list.ok_or_else(|| Failure::of_format(&url, &client.redact(&answer.text)))
 }
 
 async fn describe(client: &Client, base: Url, list: &Value) -> Found {

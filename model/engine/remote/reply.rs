@@ -14,7 +14,7 @@ use super::{
     failure,
     pool::Turn,
     text,
-    tokens::Estimate,
+    tokens::{Estimate, Prompt},
 };
 use crate::{Delta, Error, Finish, Usage, engine::assemble::Assembler};
 
@@ -42,10 +42,10 @@ pub struct InProgress {
     /// The longest wait for a part.
     pub between: Duration,
     /// The prompt, and what is learnt from how many tokens it had.
-    pub prompt: String,
+    pub prompt: Prompt,
     pub estimate: Arc<Estimate>,
     /// What comes before the next part.
-    pub first: Option<Value>,
+    pub first: VecDeque<Value>,
     pub state: State,
 }
 
@@ -78,7 +78,7 @@ impl InProgress {
 
     /// Waits for the next part, and makes deltas of it.
     async fn advance(&mut self) {
-        if let Some(first) = self.first.take() {
+        if let Some(first) = self.first.pop_front() {
             return self.take(&first);
         }
         let limit = match self.state.finish {
@@ -173,7 +173,7 @@ impl InProgress {
             self.estimate.learn(&self.prompt, usage.prompt_tokens);
         }
         let usage = self.state.usage.unwrap_or_else(|| Usage {
-            prompt_tokens: self.estimate.of(&self.prompt) as u64,
+            prompt_tokens: self.estimate.of(&self.prompt),
             cached_tokens: 0,
             completion_tokens: bytes.div_ceil(3),
         });
@@ -212,6 +212,30 @@ impl InProgress {
     }
 }
 
+/// Whether a part has anything of a reply, or its end. Some servers send one that only
+/// names the role, long before they have read the prompt.
+pub fn says_something(event: &Value) -> bool {
+    let Some(choice) = event.pointer("/choices/0") else {
+        return false;
+    };
+    let is_there = |value: &Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(parts) => !parts.is_empty(),
+        _ => true,
+    };
+    let has = |of: &Value, keys: &[&str]| keys.iter().filter_map(|key| of.get(key)).any(is_there);
+    let part = choice.get("delta").or_else(|| choice.get("message"));
+    let said = [
+        "content",
+        "reasoning_content",
+        "reasoning",
+        "tool_calls",
+        "function_call",
+    ];
+    has(choice, &["text", "finish_reason"]) || part.is_some_and(|part| has(part, &said))
+}
+
 fn length(delta: &Delta) -> u64 {
     match delta {
         Delta::Text(text) | Delta::Reasoning(text) | Delta::Arguments(text) => text.len() as u64,
@@ -235,4 +259,31 @@ fn usage(event: &Value) -> Option<Usage> {
         cached_tokens: cached.min(prompt_tokens),
         completion_tokens: count("/completion_tokens").unwrap_or(0),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_part_with_nothing_in_it_begins_no_reply() {
+        let of = |choice: Value| says_something(&json!({ "choices": [choice] }));
+        assert!(!says_something(
+            &json!({"choices": [], "usage": {"prompt_tokens": 1}})
+        ));
+        assert!(!of(json!({"text": "", "finish_reason": null})));
+        assert!(!of(
+            json!({"delta": {"role": "assistant", "content": "", "tool_calls": []}})
+        ));
+        assert!(!of(
+            json!({"delta": {"role": "assistant", "content": null}})
+        ));
+        assert!(of(json!({"text": "a"})));
+        assert!(of(json!({"text": "", "finish_reason": "stop"})));
+        assert!(of(json!({"delta": {"reasoning_content": "Hm."}})));
+        assert!(of(json!({"delta": {"tool_calls": [{"index": 0}]}})));
+        assert!(of(json!({"message": {"content": "a"}})));
+    }
 }

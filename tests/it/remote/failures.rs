@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use glm_agent::engine::{Key, RemoteOptions, Timeouts};
+use glm_agent::engine::{Key, RemoteOptions, Template, Timeouts};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +57,7 @@ async fn what_time_may_mend_is_tried_again() {
         wait(503, "0"),
         Answer::Stream(vec![Part::Cut]),
         Answer::Stream(vec![]),
+        Answer::Stream(vec![piece_of(""), Part::Cut]),
         Answer::Stream(vec![Part::Event(
             json!({"error": {"message": "overloaded", "code": 503}}),
         )]),
@@ -208,11 +209,33 @@ async fn who_is_too_slow_is_left() {
 }
 
 #[tokio::test]
+async fn a_role_is_no_beginning_of_a_reply() {
+    let role = delta(json!({"role": "assistant", "content": ""}));
+    let server = Server::plain("other", [Answer::Stream(vec![role, Part::Hang])]);
+    let options = RemoteOptions {
+        timeouts: Timeouts {
+            first: Duration::from_millis(300),
+            ..Timeouts::default()
+        },
+        ..options(&[&server])
+    };
+    let (run, _) = run(options).await;
+    let error = run.unwrap_err().to_string();
+    assert!(error.contains("0.3 s to begin a reply"), "{error}");
+}
+
+#[tokio::test]
 async fn of_two_servers_the_other_goes_on_when_one_fails() {
     let failing = || vec![status(500, ""); 3];
+    let throttled = || vec![wait(429, "3600")];
     let well = || vec![completed(CALL), completed(WORDS)];
     // Whichever is asked first.
-    for (one, other) in [(failing(), well()), (well(), failing())] {
+    for (one, other) in [
+        (failing(), well()),
+        (well(), failing()),
+        (throttled(), well()),
+        (well(), throttled()),
+    ] {
         let servers = [Server::vllm(MODEL, one), Server::vllm(MODEL, other)];
         let (run, calls) = run(options(&[&servers[0], &servers[1]])).await;
         assert_eq!(
@@ -262,6 +285,19 @@ async fn a_server_that_repeats_the_key_does_not_give_it_away() {
     };
     let (run, _) = run(options).await;
     insta::assert_snapshot!(said(&run.unwrap_err(), &[&server]));
+}
+
+#[tokio::test]
+async fn a_reply_may_have_the_key_in_its_words() {
+    let server = Server::vllm("ollama", [completed("\nimport ollama")]);
+    let options = RemoteOptions {
+        key: Some(Key::new("ollama")),
+        profile: Some("glm4".into()),
+        template: Template::Ours,
+        ..options(&[&server])
+    };
+    let (run, _) = run(options).await;
+    assert_eq!(run.unwrap().answer, "import ollama");
 }
 
 #[tokio::test]

@@ -203,6 +203,9 @@ fn clients_reach_their_own_sessions_only() {
         assert!(message.starts_with("there is no session"), "{message}");
     }
     assert_eq!(go_on("ada", "../mine").status, 400);
+    // Nobody has left.
+    let metrics = server.ask("GET", "/metrics", &ada, "").body;
+    assert!(!metrics.contains("outcome=\"disconnected\""), "{metrics}");
 }
 
 #[test]
@@ -328,6 +331,38 @@ fn an_answer_in_a_form_comes_as_a_whole() {
     for outcome in python(&server.url(), None, &steps) {
         assert_eq!(outcome["content"], "{\"sum\":5}");
     }
+    // The form may be the server's own.
+    glm.file("sum.json", &schema.to_string());
+    let replies = ["\nfive<|user|>", "\n{\"sum\": \"5\"}<|user|>"];
+    let server = start(&glm, &replies, &["--output-schema", "sum.json"]);
+    let steps = json!([{"do": "stream", "request": ask("2 + 3?")}]);
+    let outcomes = python(&server.url(), None, &steps);
+    assert_eq!(outcomes[0]["content"], "{\"sum\":5}");
+}
+
+#[test]
+fn a_session_that_is_not_kept_is_not_named() {
+    let glm = Glm::new();
+    let replies = ["\nHi.<|user|>", "\nAgain.<|user|>"];
+    let server = start(&glm, &replies, &["--ephemeral"]);
+    let first = post(&server, &[], &ask("Hi"));
+    assert_eq!(first.header("glm-session"), None);
+    let own = &first.json()["glm"];
+    assert!(own["session"].is_null() && own["run"].is_object(), "{own}");
+    let mut streamed = ask("");
+    streamed["stream"] = json!(true);
+    streamed["messages"] = json!([
+        user("Hi"), {"role": "assistant", "content": "Hi."}, user("And?"),
+    ]);
+    let messages = post(&server, &[], &streamed).events();
+    let named = |message: &Value| message["glm"]["session"].is_string();
+    assert!(!messages.iter().any(named), "{messages:?}");
+    let words = |message: &Value| {
+        let content = message["choices"][0]["delta"]["content"].as_str();
+        content.unwrap_or_default().to_owned()
+    };
+    let said: String = messages.iter().map(words).collect();
+    assert_eq!(said, "Again.");
 }
 
 #[test]

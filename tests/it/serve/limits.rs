@@ -23,7 +23,7 @@ pub struct Here {
     pub address: String,
     pub live: Arc<std::sync::atomic::AtomicUsize>,
     pub stop: CancellationToken,
-    pub running: JoinHandle<std::io::Result<()>>,
+    pub running: JoinHandle<()>,
     pub runtime: Runtime,
 }
 
@@ -279,6 +279,29 @@ fn who_reads_nothing_is_dropped_and_keeps_nobody_waiting() {
 }
 
 #[test]
+fn who_reads_nothing_keeps_no_slot_for_longer_than_a_request_may_take() {
+    let limits = Limits {
+        time: milliseconds(1000),
+        ..Limits::default()
+    };
+    let engine = Slow {
+        size: 100_000,
+        ..Slow::new(milliseconds(1))
+    };
+    let here = Here::start(engine, limits);
+    let mut stalled = here.begin("forever");
+    stalled.read_to("www0");
+    until("its time is up", || {
+        here.live() == 0 && here.gauges() == (0.0, 0.0)
+    });
+    assert_eq!(
+        here.metric("glm_generations_total{outcome=\"timed_out\"}"),
+        1.0
+    );
+    drop(stalled);
+}
+
+#[test]
 fn what_is_in_progress_may_end_when_the_server_stops() {
     let here = Here::start(Slow::new(milliseconds(5)), Limits::default());
     let mut open = here.begin("40");
@@ -286,7 +309,7 @@ fn what_is_in_progress_may_end_when_the_server_stops() {
     here.stop.cancel();
     open.read_to("w39");
     open.read_to("[DONE]");
-    here.runtime.block_on(here.running).unwrap().unwrap();
+    here.runtime.block_on(here.running).unwrap();
     assert!(TcpStream::connect(&here.address).is_err());
 }
 
@@ -302,7 +325,7 @@ fn what_takes_longer_is_cut_off_and_told() {
     here.stop.cancel();
     let last = open.read_to("error");
     assert!(last.contains("the server is stopping"), "{last}");
-    here.runtime.block_on(here.running).unwrap().unwrap();
+    here.runtime.block_on(here.running).unwrap();
     assert_eq!(here.live.load(Ordering::SeqCst), 0);
 }
 
@@ -328,6 +351,9 @@ fn bodies_are_limited() {
         405
     );
     assert_eq!(ask(&here.address, "GET", "/v2", &[], "").status, 404);
+    assert_eq!(post(&json, "{\"model\": \"other\"}").status, 404);
+    // Nothing of that was a generation.
+    assert_eq!(here.metric("glm_generation_seconds_count"), 0.0);
 }
 
 #[test]

@@ -218,6 +218,28 @@ fn an_agents_calls_images_and_sources_are_shown() {
 }
 
 #[test]
+fn an_agent_that_keeps_no_sessions_is_told_the_whole_conversation() {
+    let glm = Glm::new();
+    let replies = ["\nHello.<|user|>", "\nGood, thanks.<|user|>"];
+    let more = ["--agent", "--tools", "none", "--ephemeral"];
+    let server = Server::start(&glm, &replies, &more);
+    let seen = browse(
+        &DESK,
+        &steps(vec![
+            vec![open(&server)],
+            say("Hi."),
+            say("How are you?"),
+            eval("[...document.querySelectorAll('.words')].map(words => words.innerText)"),
+        ]),
+    );
+    assert_eq!(
+        *seen.last().unwrap(),
+        json!(["Hello.", "Good, thanks."]),
+        "{seen:#?}"
+    );
+}
+
+#[test]
 fn an_answer_is_stopped() {
     let glm = Glm::new();
     glm.file(
